@@ -1,0 +1,1 @@
+//! What is measured, and the bare programs it is measured against

@@ -1,0 +1,1 @@
+//! The laws of Tidelog's ports, as tests that every backend runs

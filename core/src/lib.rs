@@ -1,0 +1,1 @@
+//! Ids, documents, patches, messages, topics, the service contract and the ports of Tidelog; pure

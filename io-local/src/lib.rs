@@ -1,0 +1,1 @@
+//! The embedded log and the store of Tidelog on fjall

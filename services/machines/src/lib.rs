@@ -1,0 +1,1 @@
+//! The services of Tidelog as pure state machines

@@ -1,0 +1,2 @@
+//! The binary `tidelog`.
+fn main() {}
