@@ -1,1 +1,34 @@
-//! Ids, documents, patches, messages, topics, the service contract and the ports of Tidelog; pure
+//! The heart of Tidelog: ids, documents, patches, messages, topics, the contract of a service, and
+//! the ports that join services to the outside.
+//!
+//! Everything here is pure: no clock, no randomness, no thread, no file, no `async` but the
+//! signatures of the ports. `now` and every identity come in with the input; effects go out as
+//! data, and one commit makes them real.
+
+pub mod document;
+pub mod effects;
+pub mod id;
+pub mod limits;
+pub mod message;
+pub mod patch;
+pub mod port;
+pub mod problem;
+pub mod query;
+pub mod service;
+pub mod state;
+pub mod time;
+pub mod topic;
+
+pub use document::Document;
+pub use effects::{Destination, Effects, Outgoing};
+pub use id::{
+    ClientId, CollectionId, DatabaseId, DeviceId, EntityId, PartitionId, RequestId, RequestName,
+    Revision, UserId, ZoneId,
+};
+pub use message::Message;
+pub use problem::{Problem, ProblemKind};
+pub use query::{Answer, Query};
+pub use service::{Input, Service, ServiceName, Source, Spec, Wake};
+pub use state::{Overlay, ReadFault, State, TableId, Tables};
+pub use time::Timestamp;
+pub use topic::{Layout, Offset, Position, Retention, Topic};

@@ -1,0 +1,150 @@
+//! What a service wants to happen, as data: one commit makes it real.
+
+use bytes::Bytes;
+
+use crate::{
+    id::PartitionId,
+    limits::{EFFECTS_MAX, RECORD_BYTES_MAX},
+    message::{DeadLetter, Message},
+    service::{ServiceName, Source},
+    topic::{Layout, Topic},
+};
+
+/// A record on its way into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The topic.
+    pub topic: Topic,
+    /// Where in it.
+    pub destination: Destination,
+    /// The record's key: the text that its topic is partitioned by, or a longer one.
+    pub key: Bytes,
+    /// The message.
+    pub payload: Bytes,
+}
+
+/// Where in its topic a record goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To one partition.
+    Partition(PartitionId),
+    /// To every partition, once each.
+    Every,
+}
+
+/// Collects the sends and dead letters of a service's calls.
+#[derive(Debug)]
+pub struct Effects {
+    layout: Layout,
+    sends: Vec<Outgoing>,
+    bytes: usize,
+    in_call: usize,
+}
+
+impl Effects {
+    /// No effects yet, for topics of this layout.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        Self { layout, sends: Vec::new(), bytes: 0, in_call: 0 }
+    }
+
+    /// Sends a message to the partition of its key.
+    ///
+    /// # Panics
+    ///
+    /// If the message is larger than [`RECORD_BYTES_MAX`], or the call has sent [`EFFECTS_MAX`]
+    /// already: services keep what they write within the limits, and ask [`Effects::fits`] where
+    /// they cannot know.
+    pub fn send(&mut self, message: &Message) {
+        let destination = Destination::Partition(self.layout.partition(message.key()));
+        self.push(message, destination);
+    }
+
+    /// Sends a message to every partition of its topic.
+    ///
+    /// # Panics
+    ///
+    /// As [`Effects::send`].
+    pub fn send_every(&mut self, message: &Message) {
+        self.push(message, Destination::Every);
+    }
+
+    /// Whether a message is small enough for a record.
+    #[must_use]
+    pub fn fits(message: &Message) -> bool {
+        message.encode().len() <= RECORD_BYTES_MAX
+    }
+
+    /// Sets a record aside, with the reason, into the partition that it came from.
+    pub fn dead_letter(
+        &mut self,
+        service: ServiceName,
+        source: Source,
+        reason: impl ToString,
+        key: &[u8],
+        payload: &Bytes,
+    ) {
+        const PAYLOAD_MAX: usize = RECORD_BYTES_MAX - 64 * 1024;
+        let key = String::from_utf8_lossy(key);
+        let letter = Message::DeadLetter(DeadLetter {
+            service,
+            source: source.position,
+            time: source.time,
+            reason: cut(&reason.to_string()),
+            key: cut(&key),
+            payload: payload.slice(..payload.len().min(PAYLOAD_MAX)),
+            payload_bytes: payload.len() as u64,
+        });
+        self.push(&letter, Destination::Partition(source.position.partition));
+    }
+
+    /// What has been collected, in order.
+    #[must_use]
+    pub fn sends(&self) -> &[Outgoing] {
+        &self.sends
+    }
+
+    /// The bytes of keys and payloads that have been collected.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether nothing has been collected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sends.is_empty()
+    }
+
+    /// Says that a call of the service begins, for the limit on effects of one call.
+    pub fn begin_call(&mut self) {
+        self.in_call = 0;
+    }
+
+    /// Takes what has been collected.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Outgoing> {
+        self.bytes = 0;
+        std::mem::take(&mut self.sends)
+    }
+
+    fn push(&mut self, message: &Message, destination: Destination) {
+        let topic = message.topic();
+        let payload = message.encode();
+        assert!(
+            payload.len() <= RECORD_BYTES_MAX,
+            "a message of {} bytes for {topic} is larger than any record may be",
+            payload.len()
+        );
+        assert!(self.in_call < EFFECTS_MAX, "a call has more than {EFFECTS_MAX} effects");
+        self.in_call += 1;
+        let key = Bytes::copy_from_slice(message.key().as_bytes());
+        self.bytes += key.len() + payload.len();
+        self.sends.push(Outgoing { topic, destination, key, payload });
+    }
+}
+
+/// Keeps what a person needs of a text that can have any length.
+fn cut(text: &str) -> Box<str> {
+    text[..text.floor_char_boundary(1_024)].into()
+}

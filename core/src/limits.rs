@@ -1,0 +1,97 @@
+//! Every limit of the system in one place, with the relations between them checked by the compiler.
+
+use std::time::Duration;
+
+pub use crate::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX};
+pub use crate::patch::{PATCH_OPERATIONS_MAX, PATCH_WORK_MAX};
+
+/// Bytes of one segment of an id.
+pub const SEGMENT_BYTES_MAX: usize = 128;
+
+/// Bytes of an entity's id: four segments and three slashes, and the `$` of a system collection.
+pub const ENTITY_ID_BYTES_MAX: usize = 4 * SEGMENT_BYTES_MAX + 3 + 1;
+
+/// Bytes of a record's payload that any backend must take. An update holds two documents.
+pub const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a batch request as it goes into the log.
+pub const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// Parts of one batch.
+pub const BATCH_PARTS_MAX: usize = 1_000;
+
+/// Bytes of an idempotency key that a caller brings.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Revisions that one precondition may list.
+pub const PRECONDITION_REVISIONS_MAX: usize = 16;
+
+/// Bytes of the explanation in a problem.
+pub const PROBLEM_DETAIL_BYTES_MAX: usize = 400;
+
+/// How far a request's number may be ahead of its client's first incomplete one.
+pub const REQUESTS_AHEAD_MAX: u64 = 16_384;
+
+/// Items on a page of a list.
+pub const PAGE_ITEMS_MAX: usize = 1_000;
+
+/// Items on a page of a list where the caller names no number.
+pub const PAGE_ITEMS_DEFAULT: usize = 100;
+
+/// Rows that one query may look at before it answers with a shorter page and a cursor.
+pub const QUERY_ROWS_MAX: usize = 10_000;
+
+/// Bytes of documents on a page; a page ends after the document that reaches it.
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Effects (sends) of one call of a service.
+pub const EFFECTS_MAX: usize = 4_096;
+
+/// Partitions of a topic.
+pub const PARTITIONS_MAX: u32 = 1_024;
+
+/// Task time after a part's first sending from which on it is refused as expired.
+pub const REQUEST_EXPIRES_AFTER: Duration = hours(12);
+
+/// Task time after its making and its first sending from which on a completion record is forgotten.
+pub const COMPLETION_KEPT_FOR: Duration = hours(24);
+
+/// How long the outcome of a request is remembered for its idempotency key.
+pub const IDEMPOTENCY_KEY_KEPT_FOR: Duration = hours(24);
+
+/// How long after its first sending a request of which nothing is known is said to be pending.
+pub const REQUEST_PENDING_FOR: Duration = hours(13);
+
+/// How long the aggregate of a batch, or of a request answered later, is remembered.
+pub const AGGREGATE_KEPT_FOR: Duration = hours(24);
+
+/// How long the accumulator waits for the parts of a request before it answers it as incomplete.
+pub const AGGREGATE_WAITS_FOR: Duration = Duration::from_secs(30);
+
+/// How long a driver sends a request again.
+pub const DRIVER_RESENDS_FOR: Duration = hours(1);
+
+/// How long records of topics with short retention are kept.
+pub const RETENTION_SHORT: Duration = hours(7 * 24);
+
+/// How long records of topics with medium retention are kept.
+pub const RETENTION_MEDIUM: Duration = hours(30 * 24);
+
+// What an answer, an update and a batch may hold must fit into a record.
+const _: () = assert!(2 * DOCUMENT_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
+const _: () = assert!(BATCH_PARTS_MAX < EFFECTS_MAX);
+// A complete response without values, every detail at its longest, fits too.
+const _: () = assert!(
+    BATCH_PARTS_MAX * (ENTITY_ID_BYTES_MAX + PROBLEM_DETAIL_BYTES_MAX + 64) <= RECORD_BYTES_MAX
+);
+// A part that could find its completion record gone is refused before that.
+const _: () = assert!(REQUEST_EXPIRES_AFTER.as_secs() < COMPLETION_KEPT_FOR.as_secs());
+const _: () = assert!(DRIVER_RESENDS_FOR.as_secs() < REQUEST_EXPIRES_AFTER.as_secs());
+const _: () = assert!(REQUEST_EXPIRES_AFTER.as_secs() < REQUEST_PENDING_FOR.as_secs());
+const _: () = assert!(REQUEST_PENDING_FOR.as_secs() < AGGREGATE_KEPT_FOR.as_secs());
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX && PAGE_ITEMS_MAX <= QUERY_ROWS_MAX);
+
+const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3_600)
+}

@@ -1,0 +1,26 @@
+//! Records that were set aside.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{service::ServiceName, time::Timestamp, topic::Position};
+
+/// A record that a service could not take: set aside with its reason, so that its partition goes on
+/// and nothing is skipped silently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The service that set it aside.
+    pub service: ServiceName,
+    /// Where the record stands.
+    pub source: Position,
+    /// When the record was appended.
+    pub time: Timestamp,
+    /// Why.
+    pub reason: Box<str>,
+    /// The record's key, as far as it is text.
+    pub key: Box<str>,
+    /// The record's payload, cut where it would not fit into a dead letter.
+    pub payload: Bytes,
+    /// How many bytes the payload had.
+    pub payload_bytes: u64,
+}

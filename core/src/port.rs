@@ -1,0 +1,52 @@
+//! The ports: what joins services and clients to a log and a store.
+//!
+//! Their laws are numbered in [`Session`], [`Client`] and [`Store`], and checked by one contract
+//! suite, the crate `tidelog-contract`, that every backend runs.
+
+mod client;
+mod queries;
+mod store;
+mod transport;
+
+pub use client::{Append, AppendOutcome, Client, ClientError};
+pub use queries::{AskError, BoxFuture, Queries, Snapshots};
+pub use store::{Opened, Store, StoreBatch, StoreError};
+pub use transport::{
+    Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskCommit, Transport,
+    Wait,
+};
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{id::PartitionId, service::ServiceName, time::Timestamp, topic::Offset};
+
+/// One service working on one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskId {
+    /// The service.
+    pub service: ServiceName,
+    /// The partition of each of its inputs.
+    pub partition: PartitionId,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.service, self.partition)
+    }
+}
+
+/// A record as a reader gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in its partition.
+    pub offset: Offset,
+    /// The log's append time.
+    pub time: Timestamp,
+    /// Its key.
+    pub key: Bytes,
+    /// Its payload.
+    pub payload: Bytes,
+}

@@ -1,0 +1,80 @@
+//! The local state of a node whose log is elsewhere.
+
+use std::sync::Arc;
+
+use super::TaskId;
+use crate::{
+    state::{Overlay, Tables},
+    time::Timestamp,
+    topic::{Offset, Topic},
+};
+
+/// The tables of a node's tasks, which can always be rebuilt from their changelogs.
+///
+/// A task's rows, its input positions and its changelog position are written in one batch: a crash
+/// can leave the store behind the changelog, and never ahead of it or torn.
+pub trait Store: Send + Sync + 'static {
+    /// The tables of one task.
+    type Tables: Tables + Send + Sync;
+
+    /// Opens the tables of a task, empty where there are none.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn open(&self, task: TaskId) -> Result<Opened<Self::Tables>, StoreError>;
+
+    /// Writes what some tasks did, all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. It can then not be used any more.
+    fn apply(&self, batches: &[StoreBatch]) -> Result<(), StoreError>;
+
+    /// Removes everything of a task.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. It can then not be used any more.
+    fn clear(&self, task: TaskId) -> Result<(), StoreError>;
+
+    /// Makes everything that was applied survive a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. It can then not be used any more.
+    fn sync(&self) -> Result<(), StoreError>;
+}
+
+/// The tables of a task, and how far they are.
+#[derive(Debug)]
+pub struct Opened<T> {
+    /// The tables.
+    pub tables: T,
+    /// For each input, the offset to be read next; none where there is no state.
+    pub positions: Vec<(Topic, Offset)>,
+    /// The changelog's offset to be read next, where there is state.
+    pub changelog: Option<Offset>,
+    /// The task time.
+    pub task_time: Timestamp,
+}
+
+/// What one task did.
+#[derive(Clone, Debug)]
+pub struct StoreBatch {
+    /// The task.
+    pub task: TaskId,
+    /// The rows that it wrote.
+    pub rows: Arc<Overlay>,
+    /// For each input, the offset to be read next.
+    pub positions: Vec<(Topic, Offset)>,
+    /// The changelog's offset to be read next.
+    pub changelog: Offset,
+    /// The task time.
+    pub task_time: Timestamp,
+}
+
+/// Why the store cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store cannot be used: {0}")]
+pub struct StoreError(pub Box<str>);

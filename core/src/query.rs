@@ -1,0 +1,148 @@
+//! Reads that need no log: asked of the task that owns the partition.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    document::Document,
+    id::{CollectionId, DatabaseId, EntityId, RequestId, Revision, ZoneId},
+    message::PartAnswer,
+    time::Timestamp,
+};
+
+/// A question to one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// An entity. To entity-storage.
+    Entity(EntityId),
+    /// A page of entities in the byte order of their ids. To every task of entity-storage.
+    Entities {
+        /// Whose.
+        scope: Scope,
+        /// Only those after this id's text.
+        after: Option<Box<str>>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// The collections of a database that have entities. To every task of entity-storage.
+    Collections {
+        /// The database.
+        database: DatabaseId,
+        /// Only those after this id's text.
+        after: Option<Box<str>>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// The zones of a collection that have entities. To every task of entity-storage.
+    Zones {
+        /// The collection.
+        collection: CollectionId,
+        /// Only those after this id's text.
+        after: Option<Box<str>>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// A database. To schema-storage.
+    Database(DatabaseId),
+    /// The databases in the byte order of their ids. To every task of schema-storage.
+    Databases {
+        /// Only those after this id's text.
+        after: Option<Box<str>>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// What became of a request. To response-accumulator.
+    Request(RequestId),
+}
+
+/// Which entities a list is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// Those of a zone.
+    Zone(ZoneId),
+    /// Those of all zones of a collection.
+    Collection(CollectionId),
+}
+
+impl Scope {
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Zone(zone) => zone.as_str(),
+            Self::Collection(collection) => collection.as_str(),
+        }
+    }
+
+    /// The database that it is in.
+    #[must_use]
+    pub fn database(&self) -> DatabaseId {
+        match self {
+            Self::Zone(zone) => zone.database(),
+            Self::Collection(collection) => collection.database(),
+        }
+    }
+}
+
+/// A task's answer to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The service answers no such question.
+    NotOffered,
+    /// The state could not be read; the answer would not be worth anything.
+    Unreadable,
+    /// The entity, if it exists.
+    Entity(Option<EntityView>),
+    /// A page of entities.
+    Entities(Page<EntityView>),
+    /// A page of ids: of collections, or of zones.
+    Names(Page<Box<str>>),
+    /// The database, if it has been provisioned.
+    Database(Option<DatabaseView>),
+    /// A page of databases.
+    Databases(Page<DatabaseView>),
+    /// What became of the request, if anything is known of it.
+    Request(Option<RequestView>),
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What is on it, in the byte order of the ids.
+    pub items: Vec<T>,
+    /// How far the task has looked: all items up to this text are on the page. `None`: to the end.
+    ///
+    /// A page may be shorter than was asked for and still not be the last, for what was looked at
+    /// may have been deleted entities.
+    pub looked_to: Option<Box<str>>,
+}
+
+/// An entity as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityView {
+    /// Its id.
+    pub id: EntityId,
+    /// Its revision.
+    pub revision: Revision,
+    /// Its document.
+    pub value: Document,
+}
+
+/// A database as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseView {
+    /// Its id.
+    pub id: DatabaseId,
+    /// The revision of its schema.
+    pub revision: Revision,
+    /// When it was provisioned, in task time.
+    pub created: Timestamp,
+}
+
+/// A request as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestView {
+    /// How many parts it has.
+    pub parts: u32,
+    /// The answers in the order of the parts, as far as they have come.
+    pub answers: Vec<Option<PartAnswer>>,
+}

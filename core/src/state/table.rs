@@ -1,0 +1,132 @@
+//! Tables: their names, and how their keys become bytes.
+
+use std::marker::PhantomData;
+
+use crate::id::{ClientId, CollectionId, DatabaseId, EntityId, ZoneId};
+
+/// The tables of all services. A table belongs to one task of one service.
+///
+/// The codes are part of the stores' format: they never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TableId {
+    /// Entities, deleted ones with their revision.
+    Entities = 0,
+    /// How many entities each zone has.
+    Zones = 1,
+    /// What became of the parts of each client's requests.
+    Completions = 2,
+    /// How far each client is.
+    Clients = 3,
+    /// What became of requests under an idempotency key.
+    IdempotencyKeys = 4,
+    /// When clients and idempotency keys are to be forgotten.
+    Expiries = 5,
+    /// How far the forgetting has got.
+    Sweep = 6,
+    /// Databases.
+    Databases = 7,
+    /// Requests whose answers are being gathered, or remembered.
+    Aggregates = 8,
+    /// The answers to their parts.
+    AggregateParts = 9,
+    /// When aggregates are to be answered as they are, or forgotten.
+    Deadlines = 10,
+}
+
+impl TableId {
+    /// Every table.
+    pub const ALL: [Self; 11] = [
+        Self::Entities,
+        Self::Zones,
+        Self::Completions,
+        Self::Clients,
+        Self::IdempotencyKeys,
+        Self::Expiries,
+        Self::Sweep,
+        Self::Databases,
+        Self::Aggregates,
+        Self::AggregateParts,
+        Self::Deadlines,
+    ];
+
+    /// A number for the table that never changes, for keys of stores.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A table with the types of its keys and values.
+#[derive(Debug)]
+pub struct Table<K, V> {
+    id: TableId,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K, V> Table<K, V> {
+    /// The table `id`.
+    #[must_use]
+    pub const fn new(id: TableId) -> Self {
+        Self { id, types: PhantomData }
+    }
+
+    /// Which table it is.
+    #[must_use]
+    pub fn id(&self) -> TableId {
+        self.id
+    }
+}
+
+/// A key of a table. The byte order is the table's order.
+pub trait TableKey: Sized {
+    /// The key's bytes.
+    fn to_bytes(&self) -> Vec<u8>;
+
+    /// The key of those bytes, if they are one's.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! text_key {
+    ($($id:ty),*) => {$(
+        impl TableKey for $id {
+            fn to_bytes(&self) -> Vec<u8> {
+                self.as_str().as_bytes().to_vec()
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                std::str::from_utf8(bytes).ok()?.parse().ok()
+            }
+        }
+    )*};
+}
+
+text_key!(DatabaseId, CollectionId, ZoneId, EntityId);
+
+/// The prefix, a zero byte, and the incarnation: clients of one prefix stand together.
+impl TableKey for ClientId {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.prefix().len() + 5);
+        bytes.extend_from_slice(self.prefix().as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(&self.incarnation().to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, incarnation) = bytes.split_last_chunk()?;
+        let prefix = std::str::from_utf8(head.strip_suffix(&[0])?).ok()?;
+        Self::new(prefix, u32::from_be_bytes(*incarnation)).ok()
+    }
+}
+
+/// The key of a table that has one row.
+impl TableKey for () {
+    fn to_bytes(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.is_empty().then_some(())
+    }
+}

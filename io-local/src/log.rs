@@ -1,0 +1,314 @@
+//! The log itself: what its writer, sessions and clients share.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Waker,
+    thread::JoinHandle,
+};
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+use tidelog_core::{
+    Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic, port::TaskId,
+};
+
+use crate::{
+    OpenError, Settings,
+    client::LocalClient,
+    database::{Progress, Store},
+    group::{Group, News},
+    partition::Partition,
+    pending::Pending,
+    session::LocalTransport,
+    snapshot::LocalSnapshots,
+    writer,
+};
+
+/// The embedded log of one process, open on a data folder.
+///
+/// Handles to it ([`LocalTransport`], [`LocalClient`], [`LocalSnapshots`]) share it. It closes with
+/// [`LocalLog::close`], or when it is dropped: what was committed is then durable, and whoever
+/// still waits for something is told that the log is closed.
+pub struct LocalLog {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl LocalLog {
+    /// Opens a data folder, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it open, it was made with another layout or by a newer release, or it
+    /// cannot be read.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let store = Store::open(path, &settings)?;
+        let mut partitions = Vec::new();
+        for topic in Topic::ALL {
+            for partition in settings.layout.all() {
+                partitions.push(store.partition(path, topic, partition)?);
+            }
+        }
+        let mut state = State::new(partitions);
+        for (task, progress) in store.progress(path)? {
+            state.tasks.insert(task, Task::new(progress));
+        }
+        let shared = Arc::new(Shared {
+            store,
+            settings,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            sessions: AtomicU64::new(0),
+        });
+        let writer = writer::start(Arc::clone(&shared)).map_err(OpenError::Thread)?;
+        Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// The side of the services.
+    #[must_use]
+    pub fn transport(&self) -> LocalTransport {
+        LocalTransport::new(Arc::clone(&self.shared))
+    }
+
+    /// The side of the drivers.
+    #[must_use]
+    pub fn client(&self) -> LocalClient {
+        LocalClient::new(Arc::clone(&self.shared))
+    }
+
+    /// The durable state of the tasks, for queries.
+    #[must_use]
+    pub fn snapshots(&self) -> LocalSnapshots {
+        LocalSnapshots::new(Arc::clone(&self.shared))
+    }
+
+    /// Why the log cannot be used any more, if that is so: its disk failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<Box<str>> {
+        self.shared.lock().failure.clone()
+    }
+
+    /// Makes what was committed durable, and closes the log.
+    pub fn close(mut self) {
+        self.stop();
+    }
+
+    /// Closes the log as a crash would: what is not durable is lost.
+    pub fn crash(mut self) {
+        self.shared.lock().crash = true;
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.work.notify_one();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the log's writer thread panicked");
+        }
+    }
+}
+
+impl Drop for LocalLog {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What the writer, sessions and clients share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) settings: Settings,
+    state: Mutex<State>,
+    /// Wakes the writer.
+    pub(crate) work: Condvar,
+    sessions: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panics while it holds the state leaves it to a log that stops: see `writer`.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a new session.
+    pub(crate) fn session_number(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Appends one record to a partition; `time` is what the clock says.
+    pub(crate) fn append(
+        &self,
+        state: &mut State,
+        topic: Topic,
+        partition: PartitionId,
+        (key, payload): (Bytes, Bytes),
+        wake: &mut Vec<Waker>,
+    ) -> Offset {
+        let time = state.time;
+        let index = self.index(topic, partition);
+        state.backlog_bytes += key.len() + payload.len();
+        let entry = &mut state.partitions[index];
+        if !entry.has_untaken() {
+            state.dirty.push(index);
+        }
+        let offset = entry.append(time, key, payload);
+        for reader in &entry.readers {
+            if let Some(session) = state.sessions.get_mut(reader) {
+                session.is_behind = true;
+                wake.extend(session.waker.take());
+            }
+        }
+        offset
+    }
+
+    /// Appends what a task sends.
+    pub(crate) fn send(&self, state: &mut State, sends: Vec<Outgoing>, wake: &mut Vec<Waker>) {
+        for send in sends {
+            match send.destination {
+                Destination::Partition(partition) => {
+                    let record = (send.key, send.payload);
+                    self.append(state, send.topic, partition, record, wake);
+                }
+                Destination::Every => {
+                    for partition in self.settings.layout.all() {
+                        let record = (send.key.clone(), send.payload.clone());
+                        self.append(state, send.topic, partition, record, wake);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets append times go on to what the clock says. They never go back.
+    pub(crate) fn tick(&self, state: &mut State) {
+        state.time = state.time.max(self.settings.clock.now());
+    }
+
+    /// The place of a partition among all.
+    pub(crate) fn index(&self, topic: Topic, partition: PartitionId) -> usize {
+        let partitions = self.settings.layout.partitions();
+        assert!(partition.0 < partitions, "{topic} has no partition {partition}");
+        assert!(topic.code() < 128, "the embedded log has no changelogs");
+        usize::from(topic.code()) * partitions as usize + partition.0 as usize
+    }
+}
+
+/// What can change.
+pub(crate) struct State {
+    /// By topic and partition.
+    pub(crate) partitions: Vec<Partition>,
+    /// The partitions that have records for the writer.
+    pub(crate) dirty: Vec<usize>,
+    /// What tasks committed, for the writer.
+    pub(crate) commits: Vec<(TaskId, Arc<Overlay>)>,
+    /// How many commits there were.
+    pub(crate) commit_number: u64,
+    /// Whether some task's progress is for the writer.
+    pub(crate) has_progress: bool,
+    /// The bytes that the writer has not taken.
+    pub(crate) backlog_bytes: usize,
+    /// The bytes that the writer has taken and not written.
+    pub(crate) writing_bytes: usize,
+    /// Every task of which something is known.
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) groups: BTreeMap<ServiceName, Group>,
+    pub(crate) sessions: BTreeMap<u64, SessionState>,
+    /// Appends whose records the writer has not taken.
+    pub(crate) appends: Vec<oneshot::Sender<()>>,
+    /// Whoever waits for the next durable commit.
+    pub(crate) durable_waiters: Vec<Waker>,
+    /// The append time of the next record.
+    pub(crate) time: Timestamp,
+    pub(crate) failure: Option<Box<str>>,
+    pub(crate) stopping: bool,
+    pub(crate) crash: bool,
+}
+
+/// A task: how far it is.
+pub(crate) struct Task {
+    /// As its session committed it last.
+    pub(crate) progress: Progress,
+    /// As it is durable.
+    pub(crate) durable: Progress,
+    /// Whether the writer has not taken `progress`.
+    pub(crate) is_dirty: bool,
+    pub(crate) pending: Arc<Pending>,
+}
+
+/// What others have to know of a session.
+#[derive(Default)]
+pub(crate) struct SessionState {
+    /// Wakes its `next`.
+    pub(crate) waker: Option<Waker>,
+    /// Whether the writer is to wait for it: it answers clients.
+    pub(crate) answers: bool,
+    /// Whether it has records to read, or has read some and not come back.
+    pub(crate) is_behind: bool,
+    /// What its group has to tell it.
+    pub(crate) news: VecDeque<News>,
+    /// Wakes its commit, which waits until less is to be written.
+    pub(crate) blocked: Option<Waker>,
+}
+
+impl State {
+    fn new(partitions: Vec<Partition>) -> Self {
+        Self {
+            partitions,
+            dirty: Vec::new(),
+            commits: Vec::new(),
+            commit_number: 0,
+            has_progress: false,
+            backlog_bytes: 0,
+            writing_bytes: 0,
+            tasks: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            appends: Vec::new(),
+            durable_waiters: Vec::new(),
+            time: Timestamp::ZERO,
+            failure: None,
+            stopping: false,
+            crash: false,
+        }
+    }
+
+    /// The bytes that are not written.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.backlog_bytes + self.writing_bytes
+    }
+
+    /// Why nothing can be appended or committed any more, if that is so.
+    pub(crate) fn refusal(&self) -> Option<Box<str>> {
+        let closed = self.stopping.then(|| "the log is closed".into());
+        self.failure.clone().or(closed)
+    }
+
+    /// Wakes everybody who waits for anything.
+    pub(crate) fn wake_all(&mut self) -> Vec<Waker> {
+        let mut wake = Vec::new();
+        for session in self.sessions.values_mut() {
+            wake.extend(session.waker.take());
+            wake.extend(session.blocked.take());
+        }
+        for partition in &mut self.partitions {
+            wake.append(&mut partition.waiting);
+        }
+        wake.append(&mut self.durable_waiters);
+        self.appends.clear();
+        wake
+    }
+}
+
+impl Task {
+    pub(crate) fn new(progress: Progress) -> Self {
+        let durable = progress.clone();
+        Self { progress, durable, is_dirty: false, pending: Arc::default() }
+    }
+}

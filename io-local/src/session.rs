@@ -1,0 +1,406 @@
+//! The side of the services.
+
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use futures_timer::Delay;
+use tidelog_core::{
+    Layout, Offset, PartitionId, Spec, Timestamp, Topic,
+    port::{
+        Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskId, Transport,
+        Wait,
+    },
+};
+
+use crate::{
+    database::Progress,
+    group::{Group, News},
+    log::{SessionState, Shared, State, Task},
+    tables::LocalTables,
+};
+
+/// Records that one event gives.
+const RECORDS_MAX: usize = 1_000;
+
+/// Bytes of records that one event gives; one record may be larger.
+const BYTES_MAX: usize = 1024 * 1024;
+
+/// Joins services to the embedded log.
+#[derive(Clone)]
+pub struct LocalTransport {
+    shared: Arc<Shared>,
+}
+
+impl LocalTransport {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Takes all partitions away from a session, which is not asked: as if its thread had stood
+    /// still for so long that others had to take over.
+    pub fn evict(&self, session: SessionNumber) {
+        let mut wake = Vec::new();
+        let mut state = self.shared.lock();
+        let news: Vec<_> =
+            state.groups.values_mut().flat_map(|group| group.evict(session.0)).collect();
+        state.tell(news, &mut wake);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Names a session within its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionNumber(u64);
+
+impl Transport for LocalTransport {
+    type Session = LocalSession;
+
+    async fn join(&self, spec: &'static Spec) -> Result<LocalSession, SessionError> {
+        let number = self.shared.session_number();
+        let mut wake = Vec::new();
+        let mut state = self.shared.lock();
+        if let Some(reason) = state.refusal() {
+            return Err(SessionError::Fatal(reason));
+        }
+        let answers = spec.outputs.contains(&Topic::PartialResponses);
+        state.sessions.insert(number, SessionState { answers, ..SessionState::default() });
+        let partitions = self.shared.settings.layout.partitions();
+        let group = state.groups.entry(spec.name).or_insert_with(|| Group::new(partitions));
+        let news = group.join(number);
+        state.tell(news, &mut wake);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+        let shared = Arc::clone(&self.shared);
+        Ok(LocalSession { shared, spec, number, readers: BTreeMap::new(), last: None, outcome: None })
+    }
+}
+
+/// A member of a service's group.
+pub struct LocalSession {
+    shared: Arc<Shared>,
+    spec: &'static Spec,
+    number: u64,
+    /// The partitions that have been restored.
+    readers: BTreeMap<PartitionId, Reader>,
+    /// The input that was read last, so that all get their turn.
+    last: Option<(PartitionId, Topic)>,
+    /// The outcome of the commit that was begun last, until it is told.
+    outcome: Option<CommitOutcome>,
+}
+
+/// How far a partition's inputs have been read.
+struct Reader {
+    positions: Vec<(Topic, Offset)>,
+    is_parked: bool,
+}
+
+impl LocalSession {
+    /// The session's number, for [`LocalTransport::evict`].
+    #[must_use]
+    pub fn number(&self) -> SessionNumber {
+        SessionNumber(self.number)
+    }
+
+    fn task(&self, partition: PartitionId) -> TaskId {
+        TaskId { service: self.spec.name, partition }
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        wait: Wait,
+        timer: &mut Option<Delay>,
+    ) -> Poll<Result<Event, SessionError>> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if let Some(reason) = state.refusal() {
+            return Poll::Ready(Err(SessionError::Fatal(reason)));
+        }
+        if self.outcome.is_some() {
+            // A commit is told once there is room for the next one.
+            if state.unwritten_bytes() <= shared.settings.backlog_bytes_max {
+                return Poll::Ready(Ok(Event::Committed(self.outcome.take().expect("it is there"))));
+            }
+            self.register(&mut state).blocked = Some(cx.waker().clone());
+            if wait == Wait::Commit {
+                return Poll::Pending;
+            }
+        }
+        if let Some(news) = self.register(&mut state).news.pop_front() {
+            return Poll::Ready(Ok(self.event(news)));
+        }
+        assert!(wait != Wait::Commit, "no commit is under way");
+        if let Some(choice) = self.choose(&state) {
+            return Poll::Ready(self.read(state, choice));
+        }
+        let now = shared.settings.clock.now();
+        let is_over = match wait {
+            Wait::No => true,
+            Wait::Until(at) => now >= at || poll_timer(timer, at, now, cx).is_ready(),
+            Wait::Forever | Wait::Commit => false,
+        };
+        if is_over {
+            return Poll::Ready(Ok(Event::Idle));
+        }
+        let session = self.register(&mut state);
+        session.waker = Some(cx.waker().clone());
+        if std::mem::take(&mut session.is_behind) && session.answers {
+            drop(state);
+            shared.work.notify_one();
+        }
+        Poll::Pending
+    }
+
+    fn register<'a>(&self, state: &'a mut State) -> &'a mut SessionState {
+        state.sessions.entry(self.number).or_default()
+    }
+
+    fn event(&mut self, news: News) -> Event {
+        match news {
+            News::Assigned(partition) => Event::Assigned(partition),
+            News::Revoked(partition) => Event::Revoked(partition),
+            News::Lost(partition) => {
+                self.readers.remove(&partition);
+                Event::Lost(partition)
+            }
+        }
+    }
+
+    /// The next input that has something to read, after the one that was read last.
+    fn choose(&self, state: &State) -> Option<(PartitionId, Topic, Offset)> {
+        let inputs = |after: bool| {
+            let open = self.readers.iter().filter(|(_, reader)| !reader.is_parked);
+            open.flat_map(|(id, reader)| {
+                reader.positions.iter().map(move |(topic, position)| (*id, *topic, *position))
+            })
+            .filter(move |(id, topic, _)| (Some((*id, *topic)) > self.last) == after)
+        };
+        inputs(true).chain(inputs(false)).find(|(id, topic, position)| {
+            *position < state.partitions[self.shared.index(*topic, *id)].next()
+        })
+    }
+
+    fn read(
+        &mut self,
+        state: std::sync::MutexGuard<'_, State>,
+        (id, topic, position): (PartitionId, Topic, Offset),
+    ) -> Result<Event, SessionError> {
+        let partition = &state.partitions[self.shared.index(topic, id)];
+        if position < partition.start {
+            let start = partition.start;
+            self.reader(id).is_parked = true;
+            return Ok(Event::InputLost { partition: id, topic, position, start });
+        }
+        let records = match partition.read(position, partition.next(), RECORDS_MAX, BYTES_MAX) {
+            Some(records) => records,
+            None => {
+                let range = (position, partition.durable());
+                drop(state);
+                self.shared
+                    .store
+                    .read(topic, id, range, RECORDS_MAX, BYTES_MAX)
+                    .map_err(|error| SessionError::Fatal(error.into()))?
+            }
+        };
+        let Some(last) = records.last() else {
+            let gone = format!("{topic}/{id} has no records from {position} on, as it should");
+            return Err(SessionError::Fatal(gone.into()));
+        };
+        let next = last.offset.next();
+        self.last = Some((id, topic));
+        for (input, position) in &mut self.reader(id).positions {
+            if *input == topic {
+                *position = next;
+            }
+        }
+        Ok(Event::Records(Records { topic, partition: id, records }))
+    }
+
+    fn reader(&mut self, partition: PartitionId) -> &mut Reader {
+        self.readers.get_mut(&partition).expect("what is read has been restored")
+    }
+
+    /// Makes a commit part of the journal, or says why not.
+    fn enqueue(&self, commit: Commit) -> Result<(), Box<str>> {
+        let shared = &*self.shared;
+        let mut wake = Vec::new();
+        let mut state = shared.lock();
+        if let Some(reason) = state.refusal() {
+            return Err(reason);
+        }
+        let group = state.groups.get(&self.spec.name).expect("a session has a group");
+        for task in &commit.tasks {
+            if !group.owns(self.number, task.partition) {
+                return Err(format!("{} has gone to another owner", self.task(task.partition)).into());
+            }
+        }
+        shared.tick(&mut state);
+        state.commit_number += 1;
+        state.has_progress = true;
+        let number = state.commit_number;
+        for done in commit.tasks {
+            let id = self.task(done.partition);
+            let task = state.tasks.get_mut(&id).expect("a task that commits was restored");
+            task.progress =
+                Progress { positions: done.positions, task_time: done.task_time };
+            task.is_dirty = true;
+            task.pending.add(number, &done.rows);
+            state.backlog_bytes += done.rows.bytes();
+            if !done.rows.is_empty() {
+                state.commits.push((id, done.rows));
+            }
+            shared.send(&mut state, done.sends, &mut wake);
+        }
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+        shared.work.notify_one();
+        Ok(())
+    }
+
+    /// Stops reading a partition.
+    fn forget(&mut self, state: &mut State, partition: PartitionId) {
+        self.readers.remove(&partition);
+        for topic in self.spec.inputs {
+            let index = self.shared.index(*topic, partition);
+            state.partitions[index].readers.retain(|reader| *reader != self.number);
+        }
+    }
+}
+
+impl Session for LocalSession {
+    type Tables = LocalTables;
+
+    fn layout(&self) -> Layout {
+        self.shared.settings.layout
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.settings.clock.now()
+    }
+
+    async fn next(&mut self, wait: Wait) -> Result<Event, SessionError> {
+        let mut timer = None;
+        poll_fn(|cx| self.poll_next(cx, wait, &mut timer)).await
+    }
+
+    async fn restore(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Restored<LocalTables>, SessionError> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if let Some(reason) = state.refusal() {
+            return Err(SessionError::Fatal(reason));
+        }
+        self.forget(&mut state, partition);
+        let id = self.task(partition);
+        let starts: Vec<_> = self
+            .spec
+            .inputs
+            .iter()
+            .map(|topic| (*topic, state.partitions[shared.index(*topic, partition)].start))
+            .collect();
+        let task = state.tasks.entry(id).or_insert_with(|| Task::new(Progress::default()));
+        let committed = |topic: Topic| {
+            task.progress.positions.iter().find(|(input, _)| *input == topic).copied()
+        };
+        // An input that the task has never read is read from its beginning.
+        let positions: Vec<_> =
+            starts.into_iter().map(|start| committed(start.0).unwrap_or(start)).collect();
+        let task_time = task.progress.task_time;
+        let tables =
+            LocalTables::new(id, shared.store.rows.clone(), Arc::clone(&task.pending));
+        for topic in self.spec.inputs {
+            let index = shared.index(*topic, partition);
+            state.partitions[index].readers.push(self.number);
+        }
+        self.register(&mut state).is_behind = true;
+        let reader = Reader { positions: positions.clone(), is_parked: false };
+        self.readers.insert(partition, reader);
+        Ok(Restored { tables, positions, task_time })
+    }
+
+    async fn ends(&mut self, partition: PartitionId) -> Result<Vec<(Topic, Offset)>, SessionError> {
+        let state = self.shared.lock();
+        let end = |topic: &Topic| {
+            (*topic, state.partitions[self.shared.index(*topic, partition)].next())
+        };
+        Ok(self.spec.inputs.iter().map(end).collect())
+    }
+
+    fn begin_commit(&mut self, commit: Commit) {
+        assert!(self.outcome.is_none(), "a commit is under way");
+        self.outcome = Some(match self.enqueue(commit) {
+            Ok(()) => CommitOutcome::Committed,
+            Err(reason) => CommitOutcome::Rejected(reason),
+        });
+    }
+
+    fn release(&mut self, partition: PartitionId) {
+        let shared = Arc::clone(&self.shared);
+        let mut wake = Vec::new();
+        let mut state = shared.lock();
+        self.forget(&mut state, partition);
+        let group = state.groups.get_mut(&self.spec.name).expect("a session has a group");
+        let news = group.release(self.number, partition);
+        state.tell(news, &mut wake);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    fn park(&mut self, partition: PartitionId) {
+        if let Some(reader) = self.readers.get_mut(&partition) {
+            reader.is_parked = true;
+        }
+    }
+}
+
+impl Drop for LocalSession {
+    fn drop(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut wake = Vec::new();
+        let mut state = shared.lock();
+        let partitions: Vec<_> = self.readers.keys().copied().collect();
+        for partition in partitions {
+            self.forget(&mut state, partition);
+        }
+        state.sessions.remove(&self.number);
+        if let Some(group) = state.groups.get_mut(&self.spec.name) {
+            let news = group.leave(self.number);
+            state.tell(news, &mut wake);
+        }
+        drop(state);
+        // The writer may have waited for this session.
+        shared.work.notify_one();
+        wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Tells members what their group has for them.
+    fn tell(&mut self, news: Vec<(u64, News)>, wake: &mut Vec<Waker>) {
+        for (session, news) in news {
+            if let Some(session) = self.sessions.get_mut(&session) {
+                session.news.push_back(news);
+                wake.extend(session.waker.take());
+            }
+        }
+    }
+}
+
+/// Polls the timer of a wait, which is made when it is first needed.
+pub(crate) fn poll_timer(
+    timer: &mut Option<Delay>,
+    at: Timestamp,
+    now: Timestamp,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let timer = timer.get_or_insert_with(|| Delay::new(at.since(now)));
+    Pin::new(timer).poll(cx)
+}

@@ -1,0 +1,140 @@
+//! The store of a node whose log is elsewhere.
+
+use std::{
+    ops::{Bound, ControlFlow},
+    path::Path,
+};
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use serde::{Deserialize, Serialize};
+use tidelog_core::{
+    Offset, ReadFault, TableId, Tables,
+    message::{decode_row, encode_row},
+    port::{Opened, Store, StoreBatch, StoreError, TaskId},
+};
+
+use crate::{OpenError, database::Progress, keys, pending, tables};
+
+/// Rows that one batch of [`FjallStore::clear`] removes.
+const CLEAR_ROWS_MAX: usize = 10_000;
+
+/// The tables of a node's tasks in one fjall database.
+#[derive(Clone)]
+pub struct FjallStore {
+    database: Database,
+    rows: Keyspace,
+}
+
+/// How far a task's tables are.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    progress: Progress,
+    changelog: Offset,
+}
+
+impl FjallStore {
+    /// Opens a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it open, or it cannot be read.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        let failed = |source| match source {
+            fjall::Error::Locked => OpenError::Locked { path: path.into() },
+            source => OpenError::Database { path: path.into(), source },
+        };
+        let database = Database::builder(path).cache_size(cache_bytes).open().map_err(failed)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024);
+        let rows = database.keyspace("rows", options).map_err(failed)?;
+        Ok(Self { database, rows })
+    }
+}
+
+impl Store for FjallStore {
+    type Tables = StoreTables;
+
+    fn open(&self, task: TaskId) -> Result<Opened<StoreTables>, StoreError> {
+        let tables = StoreTables { task, rows: self.rows.clone() };
+        let mark = self.rows.get(keys::task(task)).map_err(failed)?;
+        let Some(mark) = mark else {
+            let task_time = tidelog_core::Timestamp::ZERO;
+            return Ok(Opened { tables, positions: Vec::new(), changelog: None, task_time });
+        };
+        let Mark { progress, changelog } = decode_row(&mark)
+            .map_err(|error| StoreError(format!("how far {task} is: {error}").into()))?;
+        let Progress { positions, task_time } = progress;
+        Ok(Opened { tables, positions, changelog: Some(changelog), task_time })
+    }
+
+    fn apply(&self, batches: &[StoreBatch]) -> Result<(), StoreError> {
+        let mut batch = self.database.batch();
+        for done in batches {
+            for (table, key, value) in done.rows.iter() {
+                let key = keys::row(done.task, table, key);
+                match value {
+                    Some(value) => batch.insert(&self.rows, key, value.clone()),
+                    None => batch.remove(&self.rows, key),
+                }
+            }
+            let progress =
+                Progress { positions: done.positions.clone(), task_time: done.task_time };
+            let mark = encode_row(&Mark { progress, changelog: done.changelog });
+            batch.insert(&self.rows, keys::task(done.task), mark);
+        }
+        batch.commit().map_err(failed)
+    }
+
+    fn clear(&self, task: TaskId) -> Result<(), StoreError> {
+        // The mark goes first: rows without it are no state, however far the clearing gets.
+        let mut batch = self.database.batch();
+        batch.remove(&self.rows, keys::task(task));
+        batch.commit().map_err(failed)?;
+        loop {
+            let mut batch = self.database.batch();
+            for guard in self.rows.prefix(keys::rows(task)).take(CLEAR_ROWS_MAX) {
+                batch.remove(&self.rows, guard.key().map_err(failed)?);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            batch.commit().map_err(failed)?;
+        }
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.database.persist(PersistMode::SyncAll).map_err(failed)
+    }
+}
+
+/// The tables of one task.
+#[derive(Clone)]
+pub struct StoreTables {
+    task: TaskId,
+    rows: Keyspace,
+}
+
+impl Tables for StoreTables {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Bytes>, ReadFault> {
+        let value = self.rows.get(keys::row(self.task, table, key)).map_err(tables::fault)?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn range(
+        &self,
+        table: TableId,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], Bytes) -> ControlFlow<()>,
+    ) -> Result<(), ReadFault> {
+        if pending::is_empty(from, to) {
+            return Ok(());
+        }
+        let stored = self.rows.range(tables::bounds(self.task, table, from, to));
+        pending::merge(Vec::new(), stored.map(tables::row), visit)
+    }
+}
+
+fn failed(error: fjall::Error) -> StoreError {
+    StoreError(error.to_string().into())
+}
