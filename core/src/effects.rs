@@ -48,6 +48,12 @@ impl Effects {
         Self { layout, sends: Vec::new(), bytes: 0, in_call: 0 }
     }
 
+    /// How many partitions the topics have.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// Sends a message to the partition of its key.
     ///
     /// # Panics

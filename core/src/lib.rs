@@ -5,6 +5,8 @@
 //! signatures of the ports. `now` and every identity come in with the input; effects go out as
 //! data, and one commit makes them real.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod document;
 pub mod effects;
 pub mod id;

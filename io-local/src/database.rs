@@ -66,7 +66,7 @@ impl Store {
             None => {
                 let mut batch = self.database.batch().durability(Some(fjall::PersistMode::SyncAll));
                 batch.insert(&self.rows, keys::FORMAT, [FORMAT]);
-                batch.insert(&self.rows, keys::LAYOUT, Bytes::from(encode_row(&layout)));
+                batch.insert(&self.rows, keys::LAYOUT, encode_row(&layout));
                 batch.commit().map_err(failed)?;
             }
         }

@@ -49,13 +49,20 @@ impl Group {
         self.balance()
     }
 
-    /// Takes everything from a session that does not know of it yet.
-    pub(crate) fn evict(&mut self, session: u64) -> Vec<(u64, News)> {
-        let owned = |(_, owner): &(PartitionId, &Owner)| owner.session() == Some(session);
-        let lost = self.partitions().filter(owned).map(|(id, _)| (session, News::Lost(id)));
-        let mut news: Vec<_> = lost.collect();
-        news.extend(self.leave(session));
+    /// Takes everything from all members, who do not know of it yet.
+    pub(crate) fn evict(&mut self) -> Vec<(u64, News)> {
+        self.members.clear();
+        let mut news = Vec::new();
+        for (id, owner) in (0..).map(PartitionId).zip(&mut self.owners) {
+            let lost = std::mem::replace(owner, Owner::Nobody).session();
+            news.extend(lost.map(|session| (session, News::Lost(id))));
+        }
         news
+    }
+
+    /// Whether a session is a member.
+    pub(crate) fn has(&self, session: u64) -> bool {
+        self.members.contains(&session)
     }
 
     /// Takes a partition back from its owner.
@@ -112,9 +119,6 @@ impl Group {
         self.owners.iter().filter(|owner| **owner == Owner::Session(member)).count()
     }
 
-    fn partitions(&self) -> impl Iterator<Item = (PartitionId, &Owner)> {
-        (0..).map(PartitionId).zip(&self.owners)
-    }
 }
 
 impl Owner {
@@ -145,14 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn an_evicted_member_owns_nothing_and_is_told() {
+    fn evicted_members_own_nothing_and_are_told() {
         let mut group = Group::new(2);
         group.join(1);
         group.join(2);
-        let news = group.evict(1);
-        assert!(news.contains(&(1, News::Lost(PartitionId(0)))));
-        assert!(news.contains(&(2, News::Assigned(PartitionId(0)))));
-        assert!(!group.owns(1, PartitionId(0)));
+        group.release(1, PartitionId(1));
+        let news = group.evict();
+        assert_eq!(news, [(1, News::Lost(PartitionId(0))), (2, News::Lost(PartitionId(1)))]);
+        assert!(!group.has(1) && !group.owns(1, PartitionId(0)));
+        assert_eq!(group.join(3).len(), 2);
     }
 
     proptest! {
@@ -173,9 +178,9 @@ mod tests {
                         members.retain(|member| *member != session);
                         group.leave(session)
                     }
-                    2 if members.contains(&session) => {
-                        members.retain(|member| *member != session);
-                        group.evict(session)
+                    2 if session == 0 => {
+                        members.clear();
+                        group.evict()
                     }
                     _ => continue,
                 };
@@ -184,7 +189,7 @@ mod tests {
                         news.extend(group.release(session, partition));
                     }
                 }
-                for (_, owner) in group.partitions() {
+                for owner in &group.owners {
                     prop_assert_eq!(owner.session().is_some(), !members.is_empty());
                 }
                 let shares: Vec<_> = members.iter().map(|member| group.held(*member)).collect();

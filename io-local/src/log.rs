@@ -24,6 +24,7 @@ use crate::{
     group::{Group, News},
     partition::Partition,
     pending::Pending,
+    retention,
     session::LocalTransport,
     snapshot::LocalSnapshots,
     writer,
@@ -91,6 +92,32 @@ impl LocalLog {
     #[must_use]
     pub fn failure(&self) -> Option<Box<str>> {
         self.shared.lock().failure.clone()
+    }
+
+    /// Takes all partitions away from the members of a service's group. They are not asked: as if
+    /// their threads had stood still for so long that others had to take over.
+    pub fn evict(&self, service: ServiceName) {
+        let mut wake = Vec::new();
+        let mut state = self.shared.lock();
+        let news = state.groups.get_mut(&service).map(Group::evict).unwrap_or_default();
+        state.tell(news, &mut wake);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Removes the durable records before `start` from a partition, read or not. A task that has not
+    /// read them stops.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be written. The log can then not be used any more.
+    pub fn trim(
+        &self,
+        topic: Topic,
+        partition: PartitionId,
+        start: Offset,
+    ) -> Result<(), fjall::Error> {
+        retention::trim(&self.shared, topic, partition, start)
     }
 
     /// Makes what was committed durable, and closes the log.

@@ -75,7 +75,7 @@ fn expire(
     if new_start == start {
         return Ok(false);
     }
-    batch.insert(&store.rows, keys::start(topic, partition), Bytes::from(encode_row(&new_start)));
+    batch.insert(&store.rows, keys::start(topic, partition), encode_row(&new_start));
     let removed = batch.len() - 1;
     batch.commit()?;
     shared.lock().partitions[index].start = new_start;
@@ -101,6 +101,32 @@ fn compact(shared: &Shared, topic: Topic, partition: PartitionId) -> fjall::Resu
         if batch.len() >= ITEMS_MAX {
             break;
         }
+    }
+    batch.commit()
+}
+
+/// Removes the durable records before `to`, read or not. Part of a batch of records cannot be
+/// removed: what is left of it is not read any more.
+pub(crate) fn trim(
+    shared: &Shared,
+    topic: Topic,
+    partition: PartitionId,
+    to: Offset,
+) -> fjall::Result<()> {
+    let index = shared.index(topic, partition);
+    let to = {
+        let mut state = shared.lock();
+        let entry = &mut state.partitions[index];
+        let to = to.min(entry.durable()).max(entry.start);
+        entry.start = to;
+        to
+    };
+    let store = &shared.store;
+    let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
+    batch.insert(&store.rows, keys::start(topic, partition), encode_row(&to));
+    let first = keys::record(topic, partition, Offset(0));
+    for guard in store.records.range(first..keys::record(topic, partition, to)) {
+        batch.remove(&store.records, guard.key()?);
     }
     batch.commit()
 }

@@ -40,23 +40,7 @@ impl LocalTransport {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
-
-    /// Takes all partitions away from a session, which is not asked: as if its thread had stood
-    /// still for so long that others had to take over.
-    pub fn evict(&self, session: SessionNumber) {
-        let mut wake = Vec::new();
-        let mut state = self.shared.lock();
-        let news: Vec<_> =
-            state.groups.values_mut().flat_map(|group| group.evict(session.0)).collect();
-        state.tell(news, &mut wake);
-        drop(state);
-        wake.into_iter().for_each(Waker::wake);
-    }
 }
-
-/// Names a session within its process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionNumber(u64);
 
 impl Transport for LocalTransport {
     type Session = LocalSession;
@@ -101,12 +85,6 @@ struct Reader {
 }
 
 impl LocalSession {
-    /// The session's number, for [`LocalTransport::evict`].
-    #[must_use]
-    pub fn number(&self) -> SessionNumber {
-        SessionNumber(self.number)
-    }
-
     fn task(&self, partition: PartitionId) -> TaskId {
         TaskId { service: self.spec.name, partition }
     }
@@ -134,6 +112,10 @@ impl LocalSession {
         }
         if let Some(news) = self.register(&mut state).news.pop_front() {
             return Poll::Ready(Ok(self.event(news)));
+        }
+        if !state.groups.get(&self.spec.name).is_some_and(|group| group.has(self.number)) {
+            let why = "all partitions were taken away from it, as it had not been heard of";
+            return Poll::Ready(Err(SessionError::Lost(why.into())));
         }
         assert!(wait != Wait::Commit, "no commit is under way");
         if let Some(choice) = self.choose(&state) {
@@ -384,7 +366,7 @@ impl Drop for LocalSession {
 
 impl State {
     /// Tells members what their group has for them.
-    fn tell(&mut self, news: Vec<(u64, News)>, wake: &mut Vec<Waker>) {
+    pub(crate) fn tell(&mut self, news: Vec<(u64, News)>, wake: &mut Vec<Waker>) {
         for (session, news) in news {
             if let Some(session) = self.sessions.get_mut(&session) {
                 session.news.push_back(news);

@@ -150,7 +150,7 @@ impl Writer<'_> {
             }
         }
         for (task, progress) in &taken.progress {
-            batch.insert(&store.rows, keys::task(*task), Bytes::from(encode_row(progress)));
+            batch.insert(&store.rows, keys::task(*task), encode_row(progress));
         }
         batch.commit()
     }

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     limits::{
-        BATCH_PARTS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PRECONDITION_REVISIONS_MAX, RECORD_BYTES_MAX,
+        BATCH_PARTS_MAX, ENTITY_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX,
+        PRECONDITION_REVISIONS_MAX, RECORD_BYTES_MAX,
     },
     topic::Topic,
 };
@@ -173,6 +174,12 @@ fn check_key(key: Option<&IdempotencyKey>) -> Result<(), DecodeError> {
             key.key.len()
         )));
     }
+    if key.scope.len() > SCOPE_BYTES_MAX {
+        return Err(limit(format!(
+            "an idempotency key's scope of {} bytes of at most {SCOPE_BYTES_MAX}",
+            key.scope.len()
+        )));
+    }
     Ok(())
 }
 
@@ -183,3 +190,6 @@ fn limit(text: String) -> DecodeError {
 fn malformed(error: postcard::Error) -> DecodeError {
     DecodeError::Malformed(error.to_string().into())
 }
+
+/// Bytes of an idempotency key's scope: a method and an id. Each part of a batch carries it.
+const SCOPE_BYTES_MAX: usize = ENTITY_ID_BYTES_MAX + 64;

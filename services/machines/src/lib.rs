@@ -1,1 +1,23 @@
-//! The services of Tidelog as pure state machines
+//! The services of Tidelog as pure state machines: one module for each, depending on `core` alone.
+//!
+//! A machine is a unit struct. All that it knows is in its tables, so a crash between any two calls
+//! is harmless, and a record that is handled again changes nothing. Machines never know each other;
+//! what they have in common, the exactly-once bookkeeping of requests, is a module of its own.
+//!
+//! There is no clock here, no randomness, no thread, no lock, no file and no hash order.
+
+mod entity_batch;
+mod entity_storage;
+mod exactly_once;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod hostile_tests;
+mod response_accumulator;
+mod schema_storage;
+mod set_aside;
+
+pub use entity_batch::EntityBatch;
+pub use entity_storage::EntityStorage;
+pub use response_accumulator::ResponseAccumulator;
+pub use schema_storage::SchemaStorage;

@@ -58,12 +58,10 @@ impl Group {
         self.balance();
     }
 
-    /// Takes everybody out. `flawed`: the owners can go on committing.
-    pub(super) fn evict(&mut self, flawed: bool) {
+    /// Takes everybody out.
+    pub(super) fn evict(&mut self) {
         self.members.clear();
-        if !flawed {
-            self.owners.clear();
-        }
+        self.owners.clear();
     }
 
     pub(super) fn is_member(&self, member: u64) -> bool {

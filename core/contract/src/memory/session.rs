@@ -161,9 +161,10 @@ impl MemorySession {
         world: &mut World,
         Committing { commit, epochs, fate, .. }: Committing,
     ) -> Result<Event, SessionError> {
+        let takes_all = world.has(Flaw::TakesCommitsOfTheEvicted);
         let group = world.group(self.spec.name);
         let owns = |(partition, epoch): (&_, &_)| group.owns(self.member, *partition, *epoch);
-        if !epochs.iter().all(owns) {
+        if !takes_all && !epochs.iter().all(owns) {
             let text = "one of its partitions has another owner";
             return Ok(Event::Committed(CommitOutcome::Rejected(text.into())));
         }

@@ -154,8 +154,7 @@ impl World {
     }
 
     pub(super) fn evict(&mut self, service: ServiceName) {
-        let flawed = self.has(Flaw::TakesCommitsOfTheEvicted);
-        self.group(service).evict(flawed);
+        self.group(service).evict();
         self.wake();
     }
 

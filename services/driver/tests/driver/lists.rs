@@ -1,0 +1,86 @@
+//! Reads that are answered by tasks: single entities, pages, names.
+
+use tidelog_driver::{
+    Error,
+    core::{EntityId, Position, Revision, Topic, query::Scope, topic::Offset},
+};
+
+use crate::{Bench, entity, world::layout};
+
+#[test]
+fn a_read_waits_for_positions_of_its_own_partition_only() {
+    let mut bench = Bench::with(|tasks| tasks.entities.extend([entity(1)]));
+    let own = layout().partition(entity(1).as_str());
+    let position = |topic, partition| Position { topic, partition, offset: Offset(7) };
+    let other = layout().all().find(|partition| *partition != own).expect("there are four");
+    for (at_least, offset) in [
+        (position(Topic::EntityPatches, own), 7),
+        (position(Topic::EntityPatches, other), 0),
+        (position(Topic::SchemaPatches, own), 0),
+    ] {
+        let driver = bench.driver.clone();
+        let read =
+            bench.executor.finish(async move { driver.read(&entity(1), Some(at_least)).await });
+        assert_eq!(read.map(|view| view.map(|view| view.revision)), Ok(Some(Revision(offset))));
+    }
+}
+
+#[test]
+fn a_list_has_every_entity_once_in_byte_order_and_full_pages() {
+    let all: Vec<EntityId> = (0..300).map(entity).collect();
+    let mut sorted: Vec<String> = all.iter().map(EntityId::to_string).collect();
+    sorted.sort();
+    let elsewhere: EntityId = "shop/orders/us/1".parse().expect("an id");
+    for rows_max in [10_000, 13] {
+        let mut bench = Bench::with(|tasks| {
+            tasks.entities.extend(all.iter().cloned().chain([elsewhere.clone()]));
+            tasks.rows_max = rows_max;
+        });
+        let (mut found, mut after) = (Vec::new(), None::<Box<str>>);
+        loop {
+            let (driver, from) = (bench.driver.clone(), after.take());
+            let page = bench.executor.finish(async move {
+                let scope = Scope::Zone("shop/orders/eu".parse().expect("an id"));
+                driver.list(&scope, from.as_deref(), 70).await.expect("all tasks answer")
+            });
+            assert!(page.items.len() == 70 || page.next.is_none(), "{}", page.items.len());
+            found.extend(page.items.iter().map(|view| view.id.to_string()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, sorted);
+    }
+}
+
+#[test]
+fn names_that_many_partitions_know_are_listed_once() {
+    let mut bench = Bench::with(|tasks| {
+        for zone in ["a", "b", "c"] {
+            let ids = (0..40).map(|n| format!("shop/orders/{zone}/{n}").parse().expect("an id"));
+            tasks.entities.extend(ids);
+        }
+    });
+    let driver = bench.driver.clone();
+    let (collections, first, second) = bench.executor.finish(async move {
+        let collection = "shop/orders".parse().expect("an id");
+        let first = driver.zones(&collection, None, 2).await.expect("all tasks answer");
+        (
+            driver.collections(&"shop".parse().expect("an id"), None, 10).await,
+            first.clone(),
+            driver.zones(&collection, first.next.as_deref(), 2).await.expect("all tasks answer"),
+        )
+    });
+    assert_eq!(collections.map(|page| page.items), Ok(vec!["shop/orders".into()]));
+    assert_eq!(first.items, ["shop/orders/a".into(), "shop/orders/b".into()]);
+    assert_eq!((second.items, second.next), (vec!["shop/orders/c".into()], None));
+}
+
+#[test]
+fn a_list_with_a_task_that_cannot_answer_is_unavailable() {
+    let mut bench = Bench::new();
+    let driver = bench.driver.clone();
+    let listed = bench.executor.finish(async move { driver.databases(None, 10).await });
+    assert!(matches!(listed, Err(Error::Unavailable(_))));
+}

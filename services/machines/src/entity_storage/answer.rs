@@ -1,0 +1,75 @@
+//! What is told to whoever asked.
+
+use tidelog_core::{
+    Document, Effects, Message, Source, State,
+    message::{EntityPatch, Outcome, PartAnswer, PartialResponse},
+};
+
+use super::{apply, rows};
+use crate::exactly_once::Completion;
+
+/// An answer without the id that it is about.
+pub(super) struct Told {
+    pub(super) outcome: Outcome,
+    pub(super) value: Option<Document>,
+    pub(super) replayed: bool,
+}
+
+impl From<Outcome> for Told {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, value: None, replayed: false }
+    }
+}
+
+/// Reads an entity.
+pub(super) fn read(state: &State<'_>, patch: &EntityPatch) -> Told {
+    let row = rows::find(state, &patch.entity);
+    let exists_at = row.exists_at();
+    if !patch.request.condition.holds(exists_at) {
+        let problem = apply::precondition_failed(&patch.entity, exists_at);
+        return Outcome::Failed { problem, revision: exists_at }.into();
+    }
+    match row.document {
+        Some(document) => {
+            let outcome = Outcome::Read(row.revision);
+            Told { outcome, value: Some(document), replayed: false }
+        }
+        None => Outcome::failed(apply::not_found(&patch.entity)).into(),
+    }
+}
+
+/// Tells the outcome of a write again, with the document while it is still the one after the write.
+pub(super) fn again(state: &State<'_>, patch: &EntityPatch, completion: Completion) -> Told {
+    let Completion { outcome, replayed } = completion;
+    let value = match &outcome {
+        Outcome::Created(revision) | Outcome::Updated(revision) if patch.wants_value => {
+            let row = rows::find(state, &patch.entity);
+            row.document.filter(|_| row.revision == *revision)
+        }
+        Outcome::Read(_)
+        | Outcome::Created(_)
+        | Outcome::Updated(_)
+        | Outcome::Deleted(_)
+        | Outcome::Failed { .. } => None,
+    };
+    Told { outcome, value, replayed }
+}
+
+/// Sends the answer to a part.
+pub(super) fn send(
+    source: Source,
+    patch: EntityPatch,
+    told: Told,
+    state: &State<'_>,
+    effects: &mut Effects,
+) {
+    let Told { outcome, value, replayed } = told;
+    effects.send(&Message::PartialResponse(PartialResponse {
+        request: patch.origin.request(),
+        part: patch.part,
+        answer: PartAnswer { target: patch.entity.as_str().into(), outcome, value, replayed },
+        position: source.position,
+        time: state.task_time(),
+        remember: patch.remember,
+    }));
+}

@@ -1,0 +1,112 @@
+//! What a write makes of an entity.
+
+use tidelog_core::{
+    Document, Effects, EntityId, Message, Problem, ProblemKind, Revision, State,
+    message::{Change, EntityPatch, EntityUpdate, Outcome, UpdateKind},
+    patch,
+};
+
+use super::{
+    answer::Told,
+    rows::{self, EntityRow},
+};
+
+/// Carries a write out: changes the entity and publishes the change, or tells why not.
+pub(super) fn write(patch: &EntityPatch, state: &mut State<'_>, effects: &mut Effects) -> Told {
+    let before = rows::find(state, &patch.entity);
+    let exists_at = before.exists_at();
+    if !patch.request.condition.holds(exists_at) {
+        let problem = precondition_failed(&patch.entity, exists_at);
+        return Outcome::Failed { problem, revision: exists_at }.into();
+    }
+    let document = match document_after(&patch.entity, &before, &patch.request.change) {
+        Ok(document) => document,
+        Err(problem) => return Outcome::Failed { problem, revision: exists_at }.into(),
+    };
+    let after = before.next(document);
+    rows::put(state, &patch.entity, &before, &after);
+    let (kind, outcome) = match (&before.document, &after.document) {
+        (None, Some(_)) => (UpdateKind::Created, Outcome::Created(after.revision)),
+        (_, Some(_)) => (UpdateKind::Updated, Outcome::Updated(after.revision)),
+        (_, None) => (UpdateKind::Deleted, Outcome::Deleted(after.revision)),
+    };
+    let value = after.document.clone().filter(|_| patch.wants_value);
+    publish(patch, kind, before, after, state, effects);
+    Told { outcome, value, replayed: false }
+}
+
+fn publish(
+    patch: &EntityPatch,
+    kind: UpdateKind,
+    before: EntityRow,
+    after: EntityRow,
+    state: &State<'_>,
+    effects: &mut Effects,
+) {
+    effects.send(&Message::EntityUpdate(EntityUpdate {
+        entity: patch.entity.clone(),
+        kind,
+        revision: after.revision,
+        before: before.document,
+        after: after.document,
+        request: patch.origin.name.clone(),
+        part: patch.part,
+        user: patch.origin.user.clone(),
+        device: patch.origin.device.clone(),
+        time: state.task_time(),
+    }));
+}
+
+/// The document after a change; `None` where the change deletes it.
+fn document_after(
+    id: &EntityId,
+    before: &EntityRow,
+    change: &Change,
+) -> Result<Option<Document>, Problem> {
+    let start = || before.document.clone().unwrap_or_else(Document::empty_object).to_value();
+    let value = match change {
+        Change::Read => unreachable!("a read is no write, and does not come here"),
+        Change::Create(_) if before.document.is_some() => {
+            return Err(exists(id, before.revision));
+        }
+        Change::Create(document) | Change::Replace(document) => {
+            return Ok(Some(document.clone()));
+        }
+        Change::Delete if before.document.is_none() => return Err(not_found(id)),
+        Change::Delete => return Ok(None),
+        Change::Patch(patch) => patch.apply(start()?)?,
+        Change::Merge(document) => patch::merge(start()?, &document.to_value()?)?,
+        Change::Operations(operations) => operations.apply(start()?)?,
+    };
+    Ok(Some(Document::from_value(&value)?))
+}
+
+pub(super) fn not_found(id: &EntityId) -> Problem {
+    Problem::new(ProblemKind::NotFound, format_args!("there is no entity {id}"))
+}
+
+pub(super) fn precondition_failed(id: &EntityId, exists_at: Option<Revision>) -> Problem {
+    match exists_at {
+        Some(revision) => Problem::new(
+            ProblemKind::PreconditionFailed,
+            format_args!(
+                "{id} is at revision {revision}, which the precondition does not allow; read it \
+                 and decide again"
+            ),
+        ),
+        None => Problem::new(
+            ProblemKind::PreconditionFailed,
+            format_args!("the precondition is on an entity that exists, and there is no {id}"),
+        ),
+    }
+}
+
+fn exists(id: &EntityId, revision: Revision) -> Problem {
+    Problem::new(
+        ProblemKind::PreconditionFailed,
+        format_args!(
+            "{id} cannot be created, for it exists, at revision {revision}; replace it, or take \
+             another id"
+        ),
+    )
+}

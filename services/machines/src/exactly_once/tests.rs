@@ -1,0 +1,2 @@
+mod forgetting;
+mod rows;

@@ -1,0 +1,88 @@
+//! Messages as lines that people can read.
+
+use tidelog_core::{
+    Document, Message,
+    message::{Outcome, PartAnswer},
+};
+
+/// What a message says, in one line.
+pub(crate) fn line(message: &Message) -> String {
+    match message {
+        Message::EntityBatch(batch) => format!(
+            "batch {} for {} of {} parts{}",
+            batch.origin.request(),
+            batch.database,
+            batch.parts.len(),
+            batch.key.as_ref().map_or(String::new(), |key| format!(" under {}", key.key)),
+        ),
+        Message::EntityPatch(patch) => format!(
+            "patch {} part {}: {} {}{}{}{}",
+            patch.origin.request(),
+            patch.part,
+            patch.request.change.name(),
+            patch.entity,
+            patch.key.as_ref().map_or(String::new(), |key| format!(" under {}", key.key)),
+            if patch.wants_value { " with value" } else { "" },
+            if patch.remember { ", remember" } else { "" },
+        ),
+        Message::EntityUpdate(update) => format!(
+            "update {} {:?} at r{}: {} -> {} by {} part {} at {}",
+            update.entity,
+            update.kind,
+            update.revision,
+            value(update.before.as_ref()),
+            value(update.after.as_ref()),
+            update.request,
+            update.part,
+            update.time,
+        ),
+        Message::PartialResponse(response) => format!(
+            "answer {} part {}: {}{} ({} of {} at {})",
+            response.request,
+            response.part,
+            answer(&response.answer),
+            if response.remember { ", remember" } else { "" },
+            response.position.offset,
+            response.position.topic,
+            response.time,
+        ),
+        Message::CompleteResponse(response) => {
+            let parts: Vec<_> = response
+                .parts
+                .iter()
+                .map(|part| part.as_ref().map_or("unknown".into(), answer))
+                .collect();
+            format!("complete {} at {}: {}", response.request, response.time, parts.join("; "))
+        }
+        Message::SchemaPatch(patch) => {
+            format!("schema {} {:?} {}", patch.origin.request(), patch.change, patch.database)
+        }
+        Message::SchemaUpdate(update) => format!(
+            "schema update {} at r{}, created {}, by {} at {}",
+            update.database, update.revision, update.created, update.request, update.time
+        ),
+        Message::DeadLetter(letter) => {
+            format!("dead letter of {}: {} ({})", letter.service, letter.reason, letter.source)
+        }
+    }
+}
+
+fn answer(answer: &PartAnswer) -> String {
+    let outcome = match &answer.outcome {
+        Outcome::Read(revision) => format!("read at r{revision}"),
+        Outcome::Created(revision) => format!("created at r{revision}"),
+        Outcome::Updated(revision) => format!("updated at r{revision}"),
+        Outcome::Deleted(revision) => format!("deleted at r{revision}"),
+        Outcome::Failed { problem, revision: Some(revision) } => {
+            format!("failed at r{revision}, {problem}")
+        }
+        Outcome::Failed { problem, revision: None } => format!("failed, {problem}"),
+    };
+    let value = answer.value.as_ref().map_or(String::new(), |value| format!(" {value}"));
+    let replayed = if answer.replayed { ", replayed" } else { "" };
+    format!("{} {outcome}{value}{replayed}", answer.target)
+}
+
+fn value(document: Option<&Document>) -> &str {
+    document.map_or("nothing", Document::as_str)
+}
