@@ -282,19 +282,14 @@ impl Session for LocalSession {
         }
         self.forget(&mut state, partition);
         let id = self.task(partition);
-        let starts: Vec<_> = self
-            .spec
-            .inputs
-            .iter()
-            .map(|topic| (*topic, state.partitions[shared.index(*topic, partition)].start))
-            .collect();
         let task = state.tasks.entry(id).or_insert_with(|| Task::new(Progress::default()));
+        // An input that the task has never read is read from its very beginning, and the task is
+        // told if that is gone.
         let committed = |topic: Topic| {
-            task.progress.positions.iter().find(|(input, _)| *input == topic).copied()
+            let found = task.progress.positions.iter().find(|(input, _)| *input == topic);
+            found.copied().unwrap_or((topic, Offset(0)))
         };
-        // An input that the task has never read is read from its beginning.
-        let positions: Vec<_> =
-            starts.into_iter().map(|start| committed(start.0).unwrap_or(start)).collect();
+        let positions: Vec<_> = self.spec.inputs.iter().map(|topic| committed(*topic)).collect();
         let task_time = task.progress.task_time;
         let tables =
             LocalTables::new(id, shared.store.rows.clone(), Arc::clone(&task.pending));
