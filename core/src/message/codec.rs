@@ -1,6 +1,7 @@
 //! How messages and rows become bytes.
 
 use bytes::Bytes;
+use postcard::ser_flavors::Size;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -88,9 +89,12 @@ impl Message {
 /// A value as a row of a table, or as a payload: its format version, then postcard.
 #[must_use]
 pub fn encode_row<T: Serialize>(value: &T) -> Bytes {
-    let bytes = postcard::to_extend(value, vec![FORMAT_VERSION])
-        .expect("our messages have no type that postcard cannot write, and a Vec takes all");
-    bytes.into()
+    const REASON: &str = "our messages have no type that postcard cannot write, and a Vec takes all";
+    // Counting first costs less than a buffer that grows.
+    let size = postcard::serialize_with_flavor(value, Size::default()).expect(REASON);
+    let mut bytes = Vec::with_capacity(1 + size);
+    bytes.push(FORMAT_VERSION);
+    postcard::to_extend(value, bytes).expect(REASON).into()
 }
 
 /// Reads what [`encode_row`] wrote.

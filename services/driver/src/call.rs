@@ -16,8 +16,8 @@ use crate::{
 /// A request under way.
 ///
 /// It is on its way from the moment that the driver gave the call, and is sent again under the same
-/// name while somebody waits for its [`answer`](Self::answer). Dropping the call gives the outcome up:
-/// the request may still be carried out or not, and nobody will know.
+/// name while somebody waits for its [`answer`](Self::answer). Dropping the call gives the outcome
+/// up: the request may still be carried out or not, and nobody will know.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -25,7 +25,8 @@ use crate::{
 /// use tidelog_driver::{Driver, Error, With, core::message::Change};
 ///
 /// # async fn example(driver: Driver) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut call = driver.request("shop/orders/eu/42".parse()?, Change::Delete.into(), With::default());
+/// let id = "shop/orders/eu/42".parse()?;
+/// let mut call = driver.request(id, Change::Delete.into(), With::default());
 /// println!("deleting as {}", call.id().await?);
 /// let deadline = driver.now().plus(Duration::from_secs(1));
 /// let answered = match call.answer(deadline).await {
@@ -100,7 +101,8 @@ impl<A> Call<A> {
         }
         match &self.state {
             State::Unread(Ok(reply)) => Ok(reply.request().clone()),
-            State::Unread(Err(Error::OutcomeUnknown { request, .. })) => Ok(request.clone()),
+            State::Unread(Err(Error::OutcomeUnknown { request, .. }))
+            | State::Over(Error::OutcomeUnknown { request, .. }) => Ok(request.clone()),
             State::Unread(Err(error)) | State::Over(error) => Err(error.clone()),
             State::Open(_) => Err(Error::ConnectionLost),
         }
@@ -108,14 +110,15 @@ impl<A> Call<A> {
 
     /// Waits for the answer until `deadline`.
     ///
-    /// While somebody waits, the request is sent again under its name, with growing pauses, for at most
-    /// [`DRIVER_RESENDS_FOR`](tidelog_core::limits::DRIVER_RESENDS_FOR) after it was first sent.
+    /// While somebody waits, the request is sent again under its name, with growing pauses, for at
+    /// most [`DRIVER_RESENDS_FOR`](tidelog_core::limits::DRIVER_RESENDS_FOR) after it was first
+    /// sent.
     ///
     /// # Errors
     ///
     /// [`Error::OutcomeUnknown`] if no answer has come; unless it was given up, this can be called
-    /// again: it asks again as the same request. Every other error is final, and given again if asked
-    /// for again.
+    /// again: it asks again as the same request. Every other error is final, and given again if
+    /// asked for again.
     pub async fn answer(&mut self, deadline: Timestamp) -> Result<A, Error> {
         self.look();
         if let State::Open(answer) = &mut self.state {
@@ -131,7 +134,10 @@ impl<A> Call<A> {
             self.take(told.map_err(|_| Error::ConnectionLost))?;
         }
         match std::mem::replace(&mut self.state, State::Over(Error::AlreadyAnswered)) {
-            State::Unread(Ok(reply)) => (self.convert)(reply).ok_or(Error::AlreadyAnswered),
+            State::Unread(Ok(reply)) => {
+                self.id = Some(reply.request().clone());
+                (self.convert)(reply).ok_or(Error::AlreadyAnswered)
+            }
             State::Unread(Err(error)) | State::Over(error) => {
                 self.state = State::Over(error.clone());
                 Err(error)
@@ -140,8 +146,8 @@ impl<A> Call<A> {
         }
     }
 
-    /// Lets go of the call without giving the request up: it is sent again until its answer has come,
-    /// or for at most [`DRIVER_RESENDS_FOR`](tidelog_core::limits::DRIVER_RESENDS_FOR).
+    /// Lets go of the call without giving the request up: it is sent again until its answer has
+    /// come, or for at most [`DRIVER_RESENDS_FOR`](tidelog_core::limits::DRIVER_RESENDS_FOR).
     pub fn detach(mut self) {
         if let State::Open(_) = self.state {
             let _ = self.shared.tell(Input::Detach(self.token));

@@ -63,9 +63,9 @@ impl<C: Client> Connection<C> {
         Ok((handle, Self { client, prefix, inbox, requests, databases }))
     }
 
-    /// Works until [`Driver::shutdown`](crate::Driver::shutdown) is through, or until every driver and
-    /// every call is gone; in the second case, once the log has said what became of the records that
-    /// were on their way to it.
+    /// Works until [`Driver::shutdown`](crate::Driver::shutdown) is through, or until every driver
+    /// and every call is gone; in the second case, once the log has said what became of the records
+    /// that were on their way to it.
     ///
     /// # Errors
     ///

@@ -79,7 +79,8 @@ impl Driver {
         self.shared.handle.databases.borrow().is_complete
     }
 
-    /// Waits until the table of databases has been read to its end once, or the connection has ended.
+    /// Waits until the table of databases has been read to its end once, or the connection has
+    /// ended.
     pub async fn ready(&self) {
         let (reply, ready) = oneshot::channel();
         if !self.is_ready() && self.shared.send(Message::Ready(reply)).is_ok() {
@@ -90,8 +91,8 @@ impl Driver {
 
     /// Sends a request for one entity.
     ///
-    /// Requests are sent in the order of these calls, and those for one entity are carried out in it
-    /// as long as none has to be sent again.
+    /// Requests are sent in the order of these calls, and those for one entity are carried out in
+    /// it as long as none has to be sent again.
     pub fn request(&self, entity: EntityId, request: PartRequest, with: With) -> Call<Answered> {
         self.submit(Request::Entity { entity, request, with }, one)
     }

@@ -26,15 +26,16 @@
 //!
 //! There are two levels. The typed methods ([`Driver::create`], [`Driver::patch`], …) send one
 //! request, wait for its answer until a deadline, and tell a problem as an [`Error`]. Below them,
-//! [`Driver::request`] gives a [`Call`], which can be named before it is sent, waited for again as the
-//! same request after its outcome was unknown, and let go of.
+//! [`Driver::request`] gives a [`Call`], which can be named before it is sent, waited for again as
+//! the same request after its outcome was unknown, and let go of.
 //!
 //! # Invariants
 //!
 //! - All mutable state belongs to the connection; there is no lock around it. What it decides is in
 //!   `requests`, a pure state machine.
 //! - A request keeps its name and its first sending's time however often it is sent.
-//! - The crate spawns nothing, has no timer of its own, and uses no more of tokio than `tokio::sync`.
+//! - The crate spawns nothing, has no timer of its own, and uses no more of tokio than
+//!   `tokio::sync`.
 
 mod answer;
 mod call;

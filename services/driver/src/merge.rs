@@ -25,8 +25,8 @@ pub(crate) trait Item {
 /// Merges the pages that the partitions gave for the same question.
 ///
 /// A partition has looked no further than its `looked_to`: what others have beyond the smallest of
-/// them stays away, for something might be missing in between. An item that is on many pages (a name)
-/// is taken once.
+/// them stays away, for something might be missing in between. An item that is on many pages (a
+/// name) is taken once.
 pub(crate) fn merge<T: Item>(pages: Vec<Page<T>>, room: Room) -> Listing<T> {
     let bound: Option<Box<str>> =
         pages.iter().filter_map(|page| page.looked_to.as_deref()).min().map(Into::into);

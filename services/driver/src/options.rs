@@ -9,7 +9,8 @@ use tidelog_core::{DeviceId, UserId, message::IdempotencyKey};
 pub struct Options {
     /// The client's prefix, a segment of an id. It must be new for each driver.
     pub prefix: String,
-    /// How many requests may be under way; more are refused with [`Error::Busy`](crate::Error::Busy).
+    /// How many requests may be under way; more are refused with
+    /// [`Error::Busy`](crate::Error::Busy).
     pub in_flight_max: usize,
     /// After how long without an answer a request is sent again under its name. The time doubles
     /// with each sending, up to [`RESEND_AFTER_MAX`].
@@ -35,8 +36,8 @@ pub struct With {
     pub key: Option<IdempotencyKey>,
     /// Whether the answer is to hold the document.
     pub wants_value: bool,
-    /// Whether the answer is to be remembered for [`Driver::outcome`](crate::Driver::outcome). Those
-    /// of batches always are.
+    /// Whether the answer is to be remembered for [`Driver::outcome`](crate::Driver::outcome).
+    /// Those of batches always are.
     pub remember: bool,
     /// On whose behalf it is asked.
     pub user: Option<UserId>,

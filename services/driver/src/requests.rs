@@ -11,8 +11,8 @@
 //! # Invariants
 //!
 //! - A request has one name, one first sending's time and one payload however often it is sent.
-//! - `first_incomplete` never passes a number that is under way: one that was neither answered whole
-//!   nor given up.
+//! - `first_incomplete` never passes a number that is under way: one that was neither answered
+//!   whole nor given up.
 //! - A call is told one answer at most. What is over leaves nothing behind.
 
 mod answers;
@@ -144,8 +144,8 @@ impl<R> Requests<R> {
         self.outputs.push(Output::Append(slot, append));
     }
 
-    /// The name of the next request, and the client's first incomplete number. Where one request has
-    /// been stuck for too long, it is that of the client's next incarnation.
+    /// The name of the next request, and the client's first incomplete number. Where one request
+    /// has been stuck for too long, it is that of the client's next incarnation.
     fn next_name(&mut self) -> (RequestName, u64) {
         let current = self.incarnation();
         if current.next_number() - current.first_incomplete() > REQUESTS_AHEAD_MAX {

@@ -1,1 +1,60 @@
-//! The HTTP gateway of Tidelog
+//! The HTTP gateway of Tidelog: what [`tidelog_driver`] offers, as URLs and JSON.
+//!
+//! | path below `/v1` | methods |
+//! |---|---|
+//! | `databases`, `databases/{db}` | GET; PUT provisions, GET |
+//! | `databases/{db}/batch` | POST |
+//! | `databases/{db}/collections`, `collections/{db}/{c}/zones` | GET |
+//! | `entities/{db}/{c}/{z}/{id}` | GET, HEAD, PUT, PATCH, DELETE |
+//! | `zones/{db}/{c}/{z}/entities` | GET; POST adds an entity |
+//! | `collections/{db}/{c}/entities` | GET |
+//! | `requests/{id}` | GET |
+//!
+//! Beside `/v1` there are `/healthz`, `/readyz`, and `/problems/{name}`, to which the `type` of every
+//! problem leads.
+//!
+//! # Invariants
+//!
+//! - The gateway holds no data: what it knows of a request is gone with the request. That a request is
+//!   carried out once is the log's business, also when it comes again through another gateway.
+//! - An entity's body is its document's text as it is stored; on a read it is neither parsed nor copied.
+//! - Whatever can be refused without the log is: a request that comes into it is well-formed, and its
+//!   database was there.
+//! - Every answer that is no success is a problem document (RFC 9457), but for two that hyper gives
+//!   before there is a request: 400 to what is no HTTP, and 431 to a header beyond all bounds.
+//! - There is no task for a request, and no timer unless something has to be waited for.
+
+mod batch;
+mod body;
+mod cors;
+mod cursor;
+mod failure;
+mod gateway;
+mod headers;
+mod json;
+mod keys;
+pub mod limits;
+mod path;
+mod problem;
+mod respond;
+mod routes;
+mod send;
+mod server;
+mod settings;
+
+use axum::{Router, middleware};
+use tidelog_driver::Driver;
+
+pub use server::serve;
+pub use settings::{CorsOrigin, Settings};
+
+/// The routes over a driver. [`serve`] serves them within the limits of the settings; those on
+/// connections are its own.
+pub fn router(driver: Driver, settings: Settings) -> Router {
+    let cors = cors::Cors::new(&settings.cors_origin);
+    let table = routes::table(gateway::Gateway::new(driver, settings));
+    match cors {
+        None => table,
+        Some(cors) => table.layer(middleware::from_fn_with_state(cors, cors::apply)),
+    }
+}

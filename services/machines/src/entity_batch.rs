@@ -2,15 +2,16 @@
 //!
 //! - Input: `entity-batches`. Outputs: `entity-patches`, `partial-responses`.
 //! - Tables: idempotency keys (their fingerprints alone), and when they are to be forgotten.
-//! - Parts keep the request's order. One that is wrong in itself gets a failed partial response; the
-//!   others go on, and none is dropped. A batch without parts gets one failed answer, as part 1 of 1.
+//! - Parts keep the request's order. One that is wrong in itself gets a failed partial response;
+//!   the others go on, and none is dropped. A batch without parts gets one failed answer, as part 1
+//!   of 1.
 //! - The whole of another request under a known key is refused: each part is answered `KeyReused`.
 //! - Every answer to a part of a batch is to be remembered by the response accumulator, so that a
 //!   batch of one part has its complete response too.
-//! - Splitting again gives the same patches again, under the same names: entity-storage carries none
-//!   out twice. So this service keeps no completion records, and nothing about requests without key.
-//!   A repeat under another name is split as well; its parts carry the key, and meet what became of
-//!   the first ones one by one.
+//! - Splitting again gives the same patches again, under the same names: entity-storage carries
+//!   none out twice. So this service keeps no completion records, and nothing about requests
+//!   without key. A repeat under another name is split as well; its parts carry the key, and meet
+//!   what became of the first ones one by one.
 
 mod split;
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! - Input: `entity-patches`. Outputs: `entity-updates`, `partial-responses`.
 //! - Tables: entities (a deleted one keeps its revision), the number of entities of each zone, and
 //!   those of the module `exactly_once`.
-//! - A change applies whole or not at all, raises the revision by one (also where the document stays
-//!   equal), and is published with the document before and after.
+//! - A change applies whole or not at all, raises the revision by one (also where the document
+//!   stays equal), and is published with the document before and after.
 //! - A condition is checked before anything else of a request that is carried out.
 //! - Reads keep no completion records and are not refused: a read seen again is read again. Nothing
 //!   can be done twice by that, whoever still waits gets an answer, and reads stay free of writes.

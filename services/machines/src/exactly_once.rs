@@ -9,12 +9,12 @@
 //! 3. task time is over 12 h past its first sending: `Expired`;
 //! 4. its number is too far ahead of the client's first incomplete one: `TooFarAhead`.
 //!
-//! A refusal is final. `Stale` is, because the greatest `first_incomplete` that was seen is kept for
-//! as long as anything that the client stamped could still be taken; `Expired` is, because task time
-//! never goes back; `TooFarAhead` is, because from then on the client is barred from that number on
-//! (it goes on under its next name). A client is forgotten, with its completion records, once task
-//! time is 24 h past both its last write and the latest first sending that it stamped: later than
-//! each of its records has to be, and long after each of its parts has expired.
+//! A refusal is final. `Stale` is, because the greatest `first_incomplete` that was seen is kept
+//! for as long as anything that the client stamped could still be taken; `Expired` is, because task
+//! time never goes back; `TooFarAhead` is, because from then on the client is barred from that
+//! number on (it goes on under its next name). A client is forgotten, with its completion records,
+//! once task time is 24 h past both its last write and the latest first sending that it stamped:
+//! later than each of its records has to be, and long after each of its parts has expired.
 //!
 //! Idempotency keys ([`keys`]) are remembered beside that, for whoever asks under another name.
 

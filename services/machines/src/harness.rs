@@ -18,6 +18,7 @@ use tidelog_core::{
 
 /// What comes to a machine.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are records")]
 pub(crate) enum Step {
     /// A record with that append time.
     Record(Timestamp, Message),

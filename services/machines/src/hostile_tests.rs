@@ -33,14 +33,12 @@ proptest! {
     }
 }
 
+/// A message, the bytes of it that are changed, its time, and whether a commit comes after it.
+type Hostile = (Message, Vec<(usize, u8)>, u64, bool);
+
 /// Gives a machine what of the messages is one of its input after some bytes were changed, and the
 /// messages of other topics too.
-fn run<S: Service + Clone>(
-    service: S,
-    input: Topic,
-    messages: &[(Message, Vec<(usize, u8)>, u64, bool)],
-    queries: &[Query],
-) {
+fn run<S: Service + Clone>(service: S, input: Topic, messages: &[Hostile], queries: &[Query]) {
     let mut harness = Harness::new(service);
     for (message, flips, time, is_committed) in messages {
         let mut payload = message.encode().to_vec();

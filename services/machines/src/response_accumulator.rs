@@ -7,13 +7,14 @@
 //!   take it from the input of this service.
 //! - Parts come in any order, twice, or never; of a part's answers the first counts. Once all are
 //!   there, the request is answered whole, in the order of the parts.
-//! - A request that is not whole 30 s after its first answer (up to a second more) is answered as it
-//!   is; the missing parts are unknown, not failed. Late ones complete it, and it is answered again.
-//! - A driver that sends a batch again, having lost its answer, causes a second answer to each of its
-//!   parts. The one to the last part has a whole request answered again: one complete response for
-//!   each time that the batch was sent, whatever else is there twice.
-//! - An answer that would be larger than a record tells outcomes without documents. No more documents
-//!   of a request are kept than an answer could hold.
+//! - A request that is not whole 30 s after its first answer (up to a second more) is answered as
+//!   it is; the missing parts are unknown, not failed. Late ones complete it, and it is answered
+//!   again.
+//! - A driver that sends a batch again, having lost its answer, causes a second answer to each of
+//!   its parts. The one to the last part has a whole request answered again: one complete response
+//!   for each time that the batch was sent, whatever else is there twice.
+//! - An answer that would be larger than a record tells outcomes without documents. No more
+//!   documents of a request are kept than an answer could hold.
 //! - Aggregates are forgotten 24 h after their first answer. Each has one deadline at a time.
 //! - After a crash a record is handled again on the state before it: same effects, same state.
 
@@ -85,11 +86,7 @@ fn handle_response(
         let message = Message::PartialResponse(response);
         return set_aside(SPEC.name, source, &message, reason, effects);
     }
-    if let Err((response, of)) = aggregate::take(response, state, effects) {
-        let reason = format!("the request has {of} parts, and this is part {part}");
-        let message = Message::PartialResponse(response);
-        set_aside(SPEC.name, source, &message, reason, effects);
-    }
+    aggregate::take(source, response, state, effects);
 }
 
 static SPEC: Spec = Spec {

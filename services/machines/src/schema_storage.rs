@@ -2,8 +2,8 @@
 //!
 //! - Input: `schema-patches`. Outputs: `schema-updates`, `partial-responses`.
 //! - Tables: databases, and those of the module `exactly_once`.
-//! - Provisioning is a database's first change, and gives revision 1. Provisioning one that is there
-//!   already changes nothing, and is answered as a read.
+//! - Provisioning is a database's first change, and gives revision 1. Provisioning one that is
+//!   there already changes nothing, and is answered as a read.
 //! - Reads keep no completion records and are not refused, as in entity-storage.
 //! - After a crash a record is handled again on the state before it: same effects, same state.
 

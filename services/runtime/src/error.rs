@@ -1,29 +1,29 @@
-//! Why a runner gives up.
+//! Why a runner gave up.
 
-use tidelog_core::{ReadFault, port::{SessionError, TaskId}};
+use tidelog_core::port::TaskId;
 
-/// Why a runner gave up. What was not committed is lost, for the next one to do again.
+/// Why [`run`](crate::run) gave up. What was not committed is for the next owner to do again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The log cannot be used any more.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// Commits failed again and again.
-    #[error("{failures} commits failed one after another, the last one because {reason}")]
-    Commits {
-        /// How many.
-        failures: u32,
-        /// Why the last one failed.
+    /// The session was lost again and again, with no commit in between.
+    #[error("the session was lost {times} times in a row, at last because: {reason}")]
+    Lost {
+        /// How often.
+        times: u32,
+        /// Why, the last time.
         reason: Box<str>,
     },
-    /// A task's tables could not be read, again and again.
-    #[error("the tables of {task} could not be read {failures} times: {fault}")]
-    Tables {
+    /// The log cannot be used by this process any more.
+    #[error("the log cannot be used any more: {0}")]
+    Fatal(Box<str>),
+    /// A task failed again and again, with no commit in between.
+    #[error("{task} failed {times} times in a row, at last because: {reason}")]
+    Failing {
         /// The task.
         task: TaskId,
-        /// How many times.
-        failures: u32,
-        /// What happened the last time.
-        fault: ReadFault,
+        /// How often.
+        times: u32,
+        /// Why, the last time.
+        reason: Box<str>,
     },
 }

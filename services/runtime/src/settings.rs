@@ -1,20 +1,30 @@
-//! Settings of a runner.
+//! How large batches get, and how often what fails is tried.
 
 use std::time::Duration;
 
-/// Settings of a runner.
-#[derive(Clone, Debug)]
+/// The settings of a runner.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a batch may grow while there is always more to read.
+    /// How long a batch may grow while there is more to read. As soon as there is not, it is
+    /// committed at once.
     pub commit_interval: Duration,
-    /// How long records that had no effect may stay uncommitted.
+    /// How long a batch may wait that has changed nothing but positions. Should something else come
+    /// to be committed in the meantime, it goes along.
     pub positions_interval: Duration,
-    /// How many records a batch may have.
+    /// Records of one batch.
     pub batch_records_max: usize,
-    /// How many bytes of rows and sends a batch may have; the record that reaches it is the last one.
+    /// Bytes of what one batch sends and writes, from which on it is committed.
     pub batch_bytes_max: usize,
-    /// How many commits, restores or sessions may fail one after another before the runner gives up.
+    /// Failures in a row after which the runner gives up: of one task, or of the session.
     pub failures_max: u32,
+    /// How long a task waits before it is restored after its second failure in a row; after each
+    /// further one twice as long. After the first it does not wait.
+    pub retry_delay: Duration,
+    /// How long it waits at most.
+    pub retry_delay_max: Duration,
+    /// How long a task waits for its next timeout if the last one neither did anything nor moved the
+    /// deadline.
+    pub timeout_pause: Duration,
 }
 
 impl Default for Settings {
@@ -25,6 +35,9 @@ impl Default for Settings {
             batch_records_max: 10_000,
             batch_bytes_max: 8 * 1024 * 1024,
             failures_max: 20,
+            retry_delay: Duration::from_millis(100),
+            retry_delay_max: Duration::from_secs(5),
+            timeout_pause: Duration::from_secs(1),
         }
     }
 }

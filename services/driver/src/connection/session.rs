@@ -30,8 +30,8 @@ pub(super) struct Session<'a, C> {
     outgoing: (Vec<Slot>, Vec<Append>),
     appends: FuturesUnordered<BoxFuture<'static, (Vec<Slot>, Vec<AppendOutcome>)>>,
     reads: FuturesUnordered<BoxFuture<'a, Step>>,
-    /// Readers of responses that do not know yet where to begin. Until they do, nothing is sent: its
-    /// answer could be missed.
+    /// Readers of responses that do not know yet where to begin. Until they do, nothing is sent:
+    /// its answer could be missed.
     locating: usize,
     databases: watch::Sender<Databases>,
     /// Readers of `schema-updates` that have not come to its end yet, and who waits for that.
@@ -81,8 +81,8 @@ impl<'a, C: Client> Session<'a, C> {
         }
     }
 
-    /// Goes round until nothing is left to do at this time. Sources are looked at in a fixed order, so
-    /// that a run is a function of what they give.
+    /// Goes round until nothing is left to do at this time. Sources are looked at in a fixed order,
+    /// so that a run is a function of what they give.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUNDS_MAX {
             let now = self.client.now();
@@ -231,8 +231,8 @@ impl<'a, C: Client> Session<'a, C> {
         true
     }
 
-    /// Sees to it that the task is woken when something is due. A timer that goes off too early costs
-    /// less than a new one for every request.
+    /// Sees to it that the task is woken when something is due. A timer that goes off too early
+    /// costs less than a new one for every request.
     fn poll_timer(&mut self, context: &mut Context<'_>) -> bool {
         let due = [self.requests.next_deadline(), self.shutdown];
         let Some(due) = due.into_iter().flatten().min() else { return false };

@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Driver {
-    /// An entity, if it exists. With `at_least`, the position of an answer, what that answer told is
-    /// seen; a position that is not of this entity's partition says nothing about it.
+    /// An entity, if it exists. With `at_least`, the position of an answer, what that answer told
+    /// is seen; a position that is not of this entity's partition says nothing about it.
     ///
     /// # Errors
     ///
@@ -59,8 +59,8 @@ impl Driver {
         };
         let mut listing = Listing { items: Vec::new(), next: after.map(Into::into) };
         let mut room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
-        // Each task is asked for a little more than its share; another round makes up for what that,
-        // or deleted entities, have left out.
+        // Each task is asked for a little more than its share; another round makes up for what
+        // that, or deleted entities, have left out.
         for _ in 0..LIST_ROUNDS_MAX {
             let share = share(room.items, self.layout().partitions());
             let pages = ask(listing.next.take(), share).await?;
@@ -106,8 +106,8 @@ impl Driver {
         self.names(|limit| Query::Zones { collection, after, limit }, limit).await
     }
 
-    /// A database, if it has been provisioned: from the table that the connection follows, or, where
-    /// it is not there, by asking schema-storage.
+    /// A database, if it has been provisioned: from the table that the connection follows, or,
+    /// where it is not there, by asking schema-storage.
     ///
     /// # Errors
     ///
@@ -223,8 +223,8 @@ fn unavailable(reason: &str) -> Error {
     Error::Unavailable(reason.into())
 }
 
-/// What to ask each of the partitions for, so that together they most often have `limit` items: their
-/// share, and about two standard deviations more.
+/// What to ask each of the partitions for, so that together they most often have `limit` items:
+/// their share, and about two standard deviations more.
 fn share(limit: usize, partitions: u32) -> u32 {
     let mean = limit.div_ceil(partitions as usize);
     count(limit.min(mean + 2 * mean.isqrt() + 2))

@@ -17,8 +17,8 @@ use crate::{
     options::With,
 };
 
-/// A deadline that passes gives [`Error::OutcomeUnknown`], and the request is given up. Who wants to
-/// ask again as the same request uses [`Driver::request`].
+/// A deadline that passes gives [`Error::OutcomeUnknown`], and the request is given up. Who wants
+/// to ask again as the same request uses [`Driver::request`].
 impl Driver {
     /// Makes sure that a database exists.
     ///
@@ -109,7 +109,8 @@ impl Driver {
         self.change(id, Change::Operations(operations), condition, deadline).await
     }
 
-    /// Adds to the number that the JSON pointer leads to, exactly once. The answer has the document.
+    /// Adds to the number that the JSON pointer leads to, exactly once. The answer has the
+    /// document.
     ///
     /// # Errors
     ///
@@ -157,8 +158,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// If it was refused as a whole, or if it is not known what became of it or of one of its parts:
-    /// [`Driver::batch_request`] tells those that are known.
+    /// If it was refused as a whole, or if it is not known what became of it or of one of its
+    /// parts: [`Driver::batch_request`] tells those that are known.
     pub async fn batch(
         &self,
         database: &DatabaseId,

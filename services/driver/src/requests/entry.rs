@@ -76,7 +76,8 @@ impl<R> Entry<R> {
         self.resend_at = now.plus(resend_after);
     }
 
-    /// Somebody waits for it: where nobody did for a while, it is sent again as if for the first time.
+    /// Somebody waits for it: where nobody did for a while, it is sent again as if for the first
+    /// time.
     pub(super) fn asked_again(&mut self, now: Timestamp, resend_after: Duration) {
         let soonest = self.last_sent.plus(resend_after).max(now);
         if soonest < self.resend_at {

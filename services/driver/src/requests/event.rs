@@ -21,7 +21,8 @@ pub(crate) enum Input<R> {
     Submit { token: Token, request: Request, reply: R },
     /// Somebody wants to know a request's name.
     Name { token: Token, reply: R },
-    /// Somebody waits for the answer, and is to be told through `reply` when the deadline has passed.
+    /// Somebody waits for the answer, and is to be told through `reply` when the deadline has
+    /// passed.
     Wait { token: Token, deadline: Timestamp, reply: R },
     /// Nobody wants the answer any more, but the request is to be carried out.
     Detach(Token),

@@ -1,19 +1,18 @@
+mod batches;
+mod bench;
 mod model;
 
-use std::time::Duration;
-
 use tidelog_core::{
-    ClientId, Layout, Message, PartitionId, Position, RequestId, Revision, Timestamp, Topic,
+    RequestId, Timestamp,
     limits::{DRIVER_RESENDS_FOR, REQUESTS_AHEAD_MAX},
-    message::{
-        BatchPart, Change, CompleteResponse, Origin, Outcome, Part, PartAnswer, PartialResponse,
-    },
-    port::{Append, AppendOutcome},
+    message::PartialResponse,
+    port::AppendOutcome,
     topic::Offset,
 };
 
-use super::{Input, Output, Reply, Request, Requests, Rules, Slot, Token, Told};
-use crate::{error::Error, options::With};
+use self::bench::{Bench, IN_FLIGHT, complete, entity_request, origin, partial};
+use super::{Input, Reply, Slot, Told};
+use crate::error::Error;
 
 #[test]
 fn a_request_is_named_appended_and_answered_once() {
@@ -221,64 +220,6 @@ fn too_many_requests_are_refused_at_once() {
 }
 
 #[test]
-fn a_request_that_is_too_large_uses_no_number() {
-    let mut bench = Bench::new();
-    let document = format!("\"{}\"", "x".repeat(1_000_000));
-    let document = tidelog_core::Document::parse(document.as_bytes()).expect("a document");
-    let part = BatchPart {
-        entity: "shop/orders/eu/1".into(),
-        request: Ok(Change::Replace(document).into()),
-    };
-    let request = Request::Batch {
-        database: "shop".parse().expect("an id"),
-        parts: vec![part; 4],
-        with: With::default(),
-    };
-    bench.handle(Input::Submit { token: 1, request, reply: 1 });
-    assert!(
-        matches!(&bench.take_told()[..], [(1, Told::Answer(Err(Error::Problem { problem, .. })))]
-        if problem.detail.contains("3145728"))
-    );
-    assert_eq!(bench.submit(2).number, 1);
-}
-
-#[test]
-fn an_incomplete_batch_is_answered_and_its_number_stays_incomplete() {
-    let mut bench = Bench::new();
-    let slot = bench.submit_batch(1);
-    let id = bench.id(slot);
-    bench.handle(Input::Partial(PartialResponse {
-        part: Part { number: 1, of: 2 },
-        ..partial(&id)
-    }));
-    assert_eq!(bench.take_told(), []);
-    bench.handle(Input::Complete(complete(&id, [true, false])));
-    bench.handle(Input::Complete(complete(&id, [true, false])));
-    assert!(matches!(&bench.take_told()[..], [(1, Told::Answer(Ok(Reply::Batch(answered))))]
-        if !answered.is_whole()));
-    assert!(bench.requests.is_drained());
-    bench.appends.clear();
-    bench.pass(100_000);
-    assert_eq!(bench.appends, [], "there is nothing left to send");
-    bench.submit(2);
-    assert_eq!(origin(&bench.appends[0].1).first_incomplete, 1);
-    bench.handle(Input::Complete(complete(&id, [true, true])));
-    assert_eq!(bench.take_told(), []);
-    bench.submit(3);
-    assert_eq!(origin(&bench.appends[1].1).first_incomplete, 2);
-}
-
-#[test]
-fn a_batch_that_is_refused_as_a_whole_is_answered_at_once() {
-    let mut bench = Bench::new();
-    let slot = bench.submit_batch(1);
-    bench.handle(Input::Partial(partial(&bench.id(slot))));
-    assert!(matches!(&bench.take_told()[..], [(1, Told::Answer(Ok(Reply::Batch(answered))))]
-        if answered.parts.len() == 1));
-    bench.assert_nothing_is_left();
-}
-
-#[test]
 fn answers_to_other_requests_change_nothing() {
     let mut bench = Bench::new();
     let slot = bench.submit(1);
@@ -308,134 +249,3 @@ fn once_closed_nothing_is_taken_and_in_the_end_everybody_is_told() {
     assert_eq!(bench.take_told(), [(1, Told::Answer(Err(error)))]);
     bench.assert_nothing_is_left();
 }
-
-/// The machine with the time, and what has come out of it.
-struct Bench {
-    now: Timestamp,
-    requests: Requests<u64>,
-    appends: Vec<(Slot, Append)>,
-    told: Vec<(u64, Told)>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let client = ClientId::new("app", 0).expect("a good prefix");
-        let layout = Layout::new(4).expect("four partitions");
-        let rules = Rules { in_flight_max: IN_FLIGHT, resend_after: Duration::from_secs(2) };
-        Self {
-            now: Timestamp::from_millis(1_000),
-            requests: Requests::new(client, layout, rules),
-            appends: Vec::new(),
-            told: Vec::new(),
-        }
-    }
-
-    fn handle(&mut self, input: Input<u64>) {
-        self.requests.handle(self.now, input);
-        for output in self.requests.outputs().drain(..) {
-            match output {
-                Output::Append(slot, append) => self.appends.push((slot, append)),
-                Output::Tell(reply, told) => self.told.push((reply, told)),
-            }
-        }
-    }
-
-    /// Submits a request whose answer goes to the handle that is its token.
-    fn submit(&mut self, token: Token) -> Slot {
-        self.handle(Input::Submit { token, request: entity_request(), reply: token });
-        self.appends.last().expect("it is appended").0
-    }
-
-    fn submit_batch(&mut self, token: Token) -> Slot {
-        self.handle(Input::Submit { token, request: batch_request(), reply: token });
-        self.appends.last().expect("it is appended").0
-    }
-
-    fn wait(&mut self, token: Token, deadline: u64) {
-        let deadline = Timestamp::from_millis(deadline);
-        self.handle(Input::Wait { token, deadline, reply: 1_000 + token });
-    }
-
-    fn appended(&mut self, slot: Slot, outcome: AppendOutcome) {
-        self.handle(Input::Appended { slots: vec![slot], outcomes: vec![outcome] });
-    }
-
-    fn pass(&mut self, millis: u64) {
-        self.now = self.now.plus(Duration::from_millis(millis));
-        self.handle(Input::Tick);
-    }
-
-    fn id(&self, slot: Slot) -> RequestId {
-        self.requests.id(slot).expect("it is under way")
-    }
-
-    fn take_told(&mut self) -> Vec<(u64, Told)> {
-        std::mem::take(&mut self.told)
-    }
-
-    fn assert_nothing_is_left(&self) {
-        let requests = &self.requests;
-        assert!(requests.is_drained() && requests.timers.is_empty());
-        assert!(requests.tokens.is_empty());
-        assert!(requests.incarnations.values().all(|incarnation| incarnation.is_empty()));
-    }
-}
-
-fn entity_request() -> Request {
-    Request::Entity {
-        entity: "shop/orders/eu/42".parse().expect("an id"),
-        request: Change::Read.into(),
-        with: With::default(),
-    }
-}
-
-fn batch_request() -> Request {
-    let part = BatchPart { entity: "shop/orders/eu/42".into(), request: Ok(Change::Delete.into()) };
-    Request::Batch {
-        database: "shop".parse().expect("an id"),
-        parts: vec![part; 2],
-        with: With::default(),
-    }
-}
-
-fn part_answer() -> PartAnswer {
-    PartAnswer {
-        target: "shop/orders/eu/42".into(),
-        outcome: Outcome::Updated(Revision(1)),
-        value: None,
-        replayed: false,
-    }
-}
-
-fn partial(id: &RequestId) -> PartialResponse {
-    PartialResponse {
-        request: id.clone(),
-        part: Part::ONLY,
-        answer: part_answer(),
-        position: Position {
-            topic: Topic::EntityPatches,
-            partition: PartitionId(0),
-            offset: Offset(0),
-        },
-        time: Timestamp::ZERO,
-        remember: false,
-    }
-}
-
-fn complete(id: &RequestId, has: [bool; 2]) -> CompleteResponse {
-    CompleteResponse {
-        request: id.clone(),
-        parts: has.map(|has| has.then(part_answer)).into(),
-        time: Timestamp::ZERO,
-    }
-}
-
-fn origin(append: &Append) -> Origin {
-    match Message::decode(append.topic, &append.payload).expect("it was encoded") {
-        Message::EntityPatch(patch) => patch.origin,
-        Message::EntityBatch(batch) => batch.origin,
-        other => panic!("a driver sends no {other:?} here"),
-    }
-}
-
-const IN_FLIGHT: usize = 100;

@@ -49,12 +49,15 @@ fn the_connection_ends_when_everybody_is_gone() {
     let bench = Bench::new();
     let Bench { world, mut executor, driver, run } = bench;
     world.state().is_standing_still = true;
+    world.state().append_takes = 5_000;
     let call = driver.request(crate::entity(1), crate::replace(), Default::default());
     drop(driver);
     executor.pass(1_000);
     assert_eq!(run.take(), None, "there is a call yet");
     call.detach();
-    executor.settle();
+    executor.pass(1_000);
+    assert_eq!(run.take(), None, "nobody knows yet what became of the append");
+    executor.pass(3_000);
     assert_eq!(run.take(), Some(Ok(())));
     assert_eq!(world.state().appends.len(), 1);
 }

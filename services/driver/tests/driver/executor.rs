@@ -1,5 +1,5 @@
-//! One thread, tasks polled in the order in which they were spawned, and a clock that moves only when
-//! nobody has anything left to do.
+//! One thread, tasks polled in the order in which they were spawned, and a clock that moves only
+//! when nobody has anything left to do.
 
 use std::{
     cell::RefCell,

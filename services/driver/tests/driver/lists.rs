@@ -43,7 +43,8 @@ fn a_list_has_every_entity_once_in_byte_order_and_full_pages() {
                 let scope = Scope::Zone("shop/orders/eu".parse().expect("an id"));
                 driver.list(&scope, from.as_deref(), 70).await.expect("all tasks answer")
             });
-            assert!(page.items.len() == 70 || page.next.is_none(), "{}", page.items.len());
+            let count = page.items.len();
+            assert!(count == 70 || (count < 70 && page.next.is_none()), "{count}");
             found.extend(page.items.iter().map(|view| view.id.to_string()));
             after = page.next;
             if after.is_none() {

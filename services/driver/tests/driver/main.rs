@@ -6,6 +6,7 @@ mod ending;
 mod executor;
 mod lists;
 mod requests;
+mod services;
 mod tasks;
 mod world;
 

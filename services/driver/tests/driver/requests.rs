@@ -7,17 +7,19 @@ use futures_util::future::{self, Either};
 use tidelog_driver::{
     Error, With,
     core::{
-        Message, Problem, ProblemKind, Revision, Topic,
+        Message, Problem, ProblemKind, Revision, Timestamp, Topic,
         message::{
             Condition, Fingerprint, IdempotencyKey, Match, Outcome, Part, PartAnswer,
             PartialResponse, UpdateKind,
         },
         port::{Client, ClientError},
-        topic::Offset,
     },
 };
 
-use crate::{Bench, entity, replace, world::Fate};
+use crate::{
+    Bench, entity, replace,
+    world::{Fate, layout},
+};
 
 #[test]
 fn a_request_is_answered_with_its_place_in_the_log() {
@@ -100,8 +102,11 @@ fn an_answer_that_comes_while_nobody_waits_is_kept_for_who_asks_again() {
     let mut call = bench.request();
     let (world, soon, late) = (bench.world.clone(), bench.after(1_000), bench.after(60_000));
     let call = bench.executor.finish(async move {
-        let waited = future::select(pin!(call.answer(late)), pin!(world.sleep_until(soon))).await;
-        assert!(matches!(waited, Either::Right(_)), "there is no answer yet");
+        {
+            let (answer, sleep) = (pin!(call.answer(late)), pin!(world.sleep_until(soon)));
+            let waited = future::select(answer, sleep).await;
+            assert!(matches!(waited, Either::Right(_)), "there is no answer yet");
+        }
         call
     });
     bench.world.go_on();
@@ -196,7 +201,12 @@ fn responses_of_others_and_those_that_cannot_be_read_are_skipped() {
     bench.world.state().is_standing_still = true;
     let call = bench.request();
     bench.executor.settle();
-    let foreign = |id: &str| {
+    let own = layout().partition("app");
+    let names = (0..).map(|n| format!("other-{n}"));
+    let neighbour =
+        names.into_iter().find(|name| layout().partition(name) == own).expect("there are enough");
+    let now = bench.driver.now();
+    let response = |id: &str, time| {
         let problem = Problem::new(ProblemKind::Stale, "not for you");
         Message::PartialResponse(PartialResponse {
             request: id.parse().expect("an id"),
@@ -208,20 +218,24 @@ fn responses_of_others_and_those_that_cannot_be_read_are_skipped() {
                 replayed: false,
             },
             position: "entity-patches:0:0".parse().expect("a position"),
-            time: bench.driver.now(),
+            time,
             remember: false,
         })
         .encode()
     };
+    let foreign = |id: &str| response(id, now);
+    let future = |id: &str| response(id, Timestamp::MAX);
     let topic = Topic::PartialResponses;
     bench.world.append_raw(topic, "app", Bytes::from_static(b"\x01nonsense"));
     bench.world.append_raw(topic, "app", Bytes::from_static(b"\xff"));
     bench.world.append_raw(topic, "app", foreign("app:0:2:1000000"));
     bench.world.append_raw(topic, "app", foreign("app:0:1:5"));
-    bench.world.append_raw(topic, "other", foreign("app:0:1:1000000"));
+    bench.world.append_raw(topic, &neighbour, future("app:0:1:1000000"));
     bench.executor.settle();
     bench.world.go_on();
     assert_eq!(bench.answer(call).answer.outcome, Outcome::Updated(Revision(1)));
+    let call = bench.request();
+    assert_eq!(bench.answer(call).request.first_sent, now, "others tell this client no time");
 }
 
 #[test]
@@ -235,12 +249,35 @@ fn nothing_is_sent_before_it_is_known_where_the_answers_begin_and_failed_reads_a
     bench.answer(call);
     assert!(bench.world.millis() > 1_000_000, "it waited before it tried again");
 
-    let topic = Topic::PartialResponses;
-    let (partition, from) = (crate::world::layout().partition("app"), Offset(1));
-    let gone = ClientError::Gone { topic, partition, from, start: Offset(0) };
-    bench.world.state().read_errors.extend([failure, gone]);
+    bench.world.state().read_errors.push_back(failure);
     let call = bench.request();
     bench.answer(call);
+}
+
+#[test]
+fn where_answers_are_gone_the_next_sending_is_answered() {
+    let mut bench = Bench::new();
+    bench.executor.settle();
+    bench.world.state().is_standing_still = true;
+    let call = bench.request();
+    bench.executor.settle();
+    bench.world.go_on();
+    bench.world.forget(Topic::PartialResponses, layout().partition("app"));
+    bench.answer(call);
+    assert_eq!(bench.world.state().changes, 1);
+    assert_eq!(bench.world.origins().len(), 2);
+}
+
+#[test]
+fn a_deadline_that_comes_before_those_of_others_is_kept() {
+    let mut bench = Bench::new();
+    bench.world.state().is_standing_still = true;
+    let (first, second) = (bench.request(), bench.request());
+    bench.executor.settle();
+    bench.executor.pass(100);
+    assert!(matches!(bench.wait(first, 400).0, Err(Error::OutcomeUnknown { .. })));
+    assert_eq!(bench.world.millis(), 1_000_500);
+    drop(second);
 }
 
 #[test]

@@ -9,11 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_driver::core::{
-    DatabaseId, Layout, Message, PartitionId, Position, RequestName, Revision, Timestamp, Topic,
-    message::{
-        CompleteResponse, EntityBatch, EntityPatch, Origin, Outcome, Part, PartAnswer,
-        PartialResponse, SchemaPatch, SchemaUpdate,
-    },
+    DatabaseId, Layout, Message, PartitionId, RequestName, Revision, Timestamp, Topic,
+    message::Origin,
     port::{Append, AppendOutcome, Client, ClientError, Record},
     topic::Offset,
 };
@@ -23,9 +20,14 @@ use tidelog_driver::core::{
 pub(crate) struct World(Arc<Mutex<State>>);
 
 pub(crate) struct State {
-    now: u64,
+    pub(crate) now: u64,
     log: BTreeMap<(Topic, PartitionId), Vec<Record>>,
+    /// How much retention has taken away.
+    starts: BTreeMap<(Topic, PartitionId), Offset>,
     sleepers: Vec<(u64, Waker)>,
+    readers: Vec<Waker>,
+    /// How long it takes until it is said what became of an append.
+    pub(crate) append_takes: u64,
     /// Every record that was appended, or tried to be.
     pub(crate) appends: Vec<Append>,
     /// How many records each append had.
@@ -38,8 +40,8 @@ pub(crate) struct State {
     pub(crate) is_standing_still: bool,
     /// Parts of batches that get no answer.
     pub(crate) missing_parts: BTreeSet<usize>,
-    unserved: VecDeque<(Append, Offset)>,
-    completions: BTreeMap<RequestName, Revision>,
+    pub(crate) unserved: VecDeque<(Append, Offset)>,
+    pub(crate) completions: BTreeMap<RequestName, Revision>,
     /// How many changes were made.
     pub(crate) changes: u64,
     pub(crate) databases: BTreeSet<DatabaseId>,
@@ -60,7 +62,10 @@ impl World {
         Self(Arc::new(Mutex::new(State {
             now: 1_000_000,
             log: BTreeMap::new(),
+            starts: BTreeMap::new(),
             sleepers: Vec::new(),
+            readers: Vec::new(),
+            append_takes: 0,
             appends: Vec::new(),
             append_sizes: Vec::new(),
             fates: VecDeque::new(),
@@ -91,7 +96,10 @@ impl World {
     pub(crate) fn set_clock(&self, to: u64) {
         let mut state = self.state();
         state.now = to;
-        state.wake_all();
+        let (due, rest) = state.sleepers.drain(..).partition(|(at, _)| *at <= to);
+        state.sleepers = rest;
+        let due: Vec<(u64, Waker)> = due;
+        due.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Lets the services go on with what they have not read yet.
@@ -107,7 +115,14 @@ impl World {
         let key = Bytes::copy_from_slice(key.as_bytes());
         let mut state = self.state();
         state.append(&Append { topic, partition, key, payload });
-        state.wake_all();
+        state.wake_readers();
+    }
+
+    /// Takes away what a partition holds, before anybody can read it.
+    pub(crate) fn forget(&self, topic: Topic, partition: PartitionId) {
+        let mut state = self.state();
+        let end = state.log.get(&(topic, partition)).map_or(0, Vec::len);
+        state.starts.insert((topic, partition), Offset(end as u64));
     }
 
     /// The origins of all requests that were appended, in their order.
@@ -117,13 +132,11 @@ impl World {
 }
 
 impl State {
-    fn wake_all(&mut self) {
-        for (_, waker) in self.sleepers.drain(..) {
-            waker.wake();
-        }
+    pub(crate) fn wake_readers(&mut self) {
+        self.readers.drain(..).for_each(Waker::wake);
     }
 
-    fn append(&mut self, append: &Append) -> Offset {
+    pub(crate) fn append(&mut self, append: &Append) -> Offset {
         let records = self.log.entry((append.topic, append.partition)).or_default();
         let offset = Offset(records.len() as u64);
         let time = Timestamp::from_millis(self.now);
@@ -147,80 +160,6 @@ impl State {
             Some(_) => AppendOutcome::Unknown("no reply".into()),
             None => AppendOutcome::Appended(offset),
         }
-    }
-
-    fn serve(&mut self) {
-        while !self.is_standing_still
-            && let Some((append, offset)) = self.unserved.pop_front()
-        {
-            let Append { topic, partition, .. } = append;
-            let position = Position { topic, partition, offset };
-            match Message::decode(topic, &append.payload).expect("drivers write what can be read") {
-                Message::EntityPatch(patch) => self.change(patch, position),
-                Message::EntityBatch(batch) => self.change_all(batch),
-                Message::SchemaPatch(patch) => self.provision(patch, position),
-                other => panic!("no driver writes {other:?}"),
-            }
-        }
-        self.wake_all();
-    }
-
-    fn change(&mut self, patch: EntityPatch, position: Position) {
-        let answer = self.answer(&patch.origin, patch.entity.as_str());
-        self.respond(&patch.origin, answer, position);
-    }
-
-    /// A change that is asked for again gets its first answer, and changes nothing.
-    fn answer(&mut self, origin: &Origin, target: &str) -> PartAnswer {
-        let next = Revision(self.changes + 1);
-        let revision = *self.completions.entry(origin.name.clone()).or_insert(next);
-        self.changes = self.changes.max(revision.0);
-        let outcome = Outcome::Updated(revision);
-        PartAnswer { target: target.into(), outcome, value: None, replayed: false }
-    }
-
-    fn change_all(&mut self, batch: EntityBatch) {
-        let answer = self.answer(&batch.origin, "a part");
-        let answers = (0..batch.parts.len())
-            .map(|part| (!self.missing_parts.contains(&part)).then(|| answer.clone()));
-        let response = CompleteResponse {
-            request: batch.origin.request(),
-            parts: answers.collect(),
-            time: Timestamp::from_millis(self.now),
-        };
-        self.publish(&Message::CompleteResponse(response));
-    }
-
-    fn provision(&mut self, patch: SchemaPatch, position: Position) {
-        let SchemaPatch { origin, database, .. } = patch;
-        let is_new = self.databases.insert(database.clone());
-        let revision = Revision(1);
-        let outcome = if is_new { Outcome::Created(revision) } else { Outcome::Read(revision) };
-        let target = database.as_str().into();
-        let answer = PartAnswer { target, outcome, value: None, replayed: false };
-        self.respond(&origin, answer, position);
-        let created = Timestamp::from_millis(self.now);
-        let (request, time) = (origin.name, created);
-        let update = SchemaUpdate { database, revision, created, request, time };
-        self.publish(&Message::SchemaUpdate(update));
-    }
-
-    fn respond(&mut self, origin: &Origin, answer: PartAnswer, position: Position) {
-        let response = PartialResponse {
-            request: origin.request(),
-            part: Part::ONLY,
-            answer,
-            position,
-            time: Timestamp::from_millis(self.now),
-            remember: false,
-        };
-        self.publish(&Message::PartialResponse(response));
-    }
-
-    fn publish(&mut self, message: &Message) {
-        let key = Bytes::copy_from_slice(message.key().as_bytes());
-        let (topic, partition) = (message.topic(), layout().partition(message.key()));
-        self.append(&Append { topic, partition, key, payload: message.encode() });
     }
 }
 
@@ -252,7 +191,11 @@ impl Client for World {
         let mut state = self.state();
         state.append_sizes.push(records.len());
         let outcomes: Vec<_> = records.into_iter().map(|record| state.take(record)).collect();
-        std::future::ready(outcomes)
+        let (world, at) = (self.clone(), Timestamp::from_millis(state.now + state.append_takes));
+        async move {
+            world.sleep_until(at).await;
+            outcomes
+        }
     }
 
     fn read(
@@ -267,6 +210,10 @@ impl Client for World {
             if let Some(error) = state.read_errors.pop_front() {
                 return Poll::Ready(Err(error));
             }
+            let start = state.starts.get(&(topic, partition)).copied().unwrap_or_default();
+            if from < start {
+                return Poll::Ready(Err(ClientError::Gone { topic, partition, from, start }));
+            }
             let records = state.log.get(&(topic, partition)).map_or(&[][..], |records| {
                 records.get(usize::try_from(from.0).expect("small")..).unwrap_or_default()
             });
@@ -275,6 +222,7 @@ impl Client for World {
                 return Poll::Ready(Ok(records.iter().take(READ_MAX).cloned().collect()));
             }
             state.sleepers.push((until.as_millis(), context.waker().clone()));
+            state.readers.push(context.waker().clone());
             Poll::Pending
         })
     }

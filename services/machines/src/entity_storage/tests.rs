@@ -1,6 +1,7 @@
 mod model;
 mod names_model;
 mod queries;
+mod repeats;
 mod script;
 
 use tidelog_core::{Revision, message::encode_row, state::TableKey};

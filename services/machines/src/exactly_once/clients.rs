@@ -17,7 +17,8 @@ pub(super) struct Client {
     pub(super) first_incomplete: u64,
     /// Records of numbers below this one, a multiple of [`SPAN_MAX`], are gone.
     pub(super) cleared: u64,
-    /// The hour of its last write, or of the latest first sending that it stamped, if that is later.
+    /// The hour of its last write, or of the latest first sending that it stamped, if that is
+    /// later.
     pub(super) active: u64,
     /// The lowest number that was refused for being too far ahead: it and those above stay refused.
     pub(super) barred_from: Option<u64>,

@@ -84,10 +84,12 @@ pub(super) fn clear_client(state: &mut State<'_>, client: &ClientId, limit: usiz
     rows.len()
 }
 
-/// Which records stand together in a row: those of `span` numbers, each with `SPAN_MAX / span` parts.
+/// Which records stand together in a row: those of `span` numbers, each with
+/// `SPAN_MAX / span` parts.
 ///
-/// Requests of one part, the most frequent ones, stand in rows of 64 numbers; the parts of one large
-/// batch stand in rows of 64 parts; what is between is between. A row never has more than 64 records.
+/// Requests of one part, the most frequent ones, stand in rows of 32 numbers; the parts of one
+/// large batch stand in rows of 32 parts; what is between is between. A row never has more than 32
+/// records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChunkKey {
     client: ClientId,
@@ -95,7 +97,7 @@ pub(super) struct ChunkKey {
     start: u64,
     /// How many numbers: a power of two.
     span: u8,
-    /// Which of a request's groups of 64 parts.
+    /// Which of a request's groups of 32 parts.
     group: u32,
 }
 
@@ -116,19 +118,18 @@ pub(super) struct Entry {
 
 impl ChunkKey {
     pub(super) fn of(name: &RequestName, part: Part) -> (Self, Slot) {
-        const { assert!(SPAN_MAX == 64) };
+        const { assert!(SPAN_MAX == 32) };
         let span: u8 = match part.of {
-            0..=1 => 64,
-            2 => 32,
-            3..=4 => 16,
-            5..=8 => 8,
-            9..=16 => 4,
-            17..=32 => 2,
-            33.. => 1,
+            0..=1 => 32,
+            2 => 16,
+            3..=4 => 8,
+            5..=8 => 4,
+            9..=16 => 2,
+            17.. => 1,
         };
         let [number, ..] = (name.number % u64::from(span)).to_le_bytes();
         let start = name.number - u64::from(number);
-        let key = Self { client: name.client.clone(), start, span, group: part.number / 64 };
+        let key = Self { client: name.client.clone(), start, span, group: part.number / 32 };
         (key, Slot { number, part: part.number })
     }
 }
@@ -165,7 +166,7 @@ fn number_bytes(client: &ClientId, number: u64) -> Vec<u8> {
 pub(super) const COMPLETIONS: Table<ChunkKey, Vec<Entry>> = Table::new(TableId::Completions);
 
 /// How many numbers a chunk has at most. Each span divides it.
-pub(super) const SPAN_MAX: u64 = 64;
+pub(super) const SPAN_MAX: u64 = 32;
 
 /// How many chunks a call forgets at most because its client has got further.
 const CLEARED_ROWS_MAX: usize = 64;

@@ -1,8 +1,8 @@
 //! What is to be forgotten, by the hour of task time from which on it can be.
 //!
-//! Each client and each key has one row. Rows whose hour has come are swept whenever a row is added,
-//! at most [`SWEPT_ROWS_MAX`] for the one that is added: so they go faster than they come, and a
-//! service that has nothing to forget does not look. Forgetting late is harmless.
+//! Each client and each key has one row. Rows whose hour has come are swept whenever a row is
+//! added, at most [`SWEPT_ROWS_MAX`] for the one that is added: so they go faster than they come,
+//! and a service that has nothing to forget does not look. Forgetting late is harmless.
 
 use std::{ops::Bound, time::Duration};
 

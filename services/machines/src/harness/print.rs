@@ -37,13 +37,12 @@ pub(crate) fn line(message: &Message) -> String {
             update.time,
         ),
         Message::PartialResponse(response) => format!(
-            "answer {} part {}: {}{} ({} of {} at {})",
+            "answer {} part {}: {}{} (@{} at {})",
             response.request,
             response.part,
             answer(&response.answer),
             if response.remember { ", remember" } else { "" },
             response.position.offset,
-            response.position.topic,
             response.time,
         ),
         Message::CompleteResponse(response) => {

@@ -3,7 +3,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    Effects, Message, Problem, State,
+    Effects, Message, Problem, ServiceName, Source, State,
     limits::{ENTITY_ID_BYTES_MAX, PROBLEM_DETAIL_BYTES_MAX, RECORD_BYTES_MAX},
     message::{CompleteResponse, Outcome, PartAnswer, PartialResponse},
     state::TableKey,
@@ -13,22 +13,24 @@ use super::{
     deadlines,
     rows::{AGGREGATES, Aggregate, AggregateKey, PARTS, PartKey},
 };
-use crate::set_aside::cut;
+use crate::set_aside::{cut, set_aside};
 
-/// Takes the answer to a part, and answers the request if it is whole by that. Gives the answer back,
-/// with the number of the request's parts, if that is another one than the answer says.
+/// Takes the answer to a part, and answers the request if it is whole by that.
 pub(super) fn take(
+    source: Source,
     response: PartialResponse,
     state: &mut State<'_>,
     effects: &mut Effects,
-) -> Result<(), (PartialResponse, u32)> {
+) {
     let part = response.part;
     let key = AggregateKey(response.request.clone());
     let known = state.get(&AGGREGATES, &key);
     if let Some(Aggregate { of, .. }) = known
         && of != part.of
     {
-        return Err((response, of));
+        let reason = format!("the request has {of} parts, and this is part {part}");
+        let message = Message::PartialResponse(response);
+        return set_aside(ServiceName::ResponseAccumulator, source, &message, reason, effects);
     }
     let mut aggregate = known.unwrap_or_else(|| {
         let started = state.task_time();
@@ -40,7 +42,7 @@ pub(super) fn take(
         if aggregate.is_whole() && part.number == part.of {
             publish(&part_key.aggregate, &aggregate, state, effects);
         }
-        return Ok(());
+        return;
     }
     let mut answer = bounded(response.answer);
     aggregate.received += 1;
@@ -53,7 +55,6 @@ pub(super) fn take(
     if aggregate.is_whole() {
         publish(&part_key.aggregate, &aggregate, state, effects);
     }
-    Ok(())
 }
 
 /// Answers the request with what there is.

@@ -2,8 +2,8 @@
 //!
 //! An aggregate has one deadline at a time, and only [`pass`] removes it: at the first, if the
 //! aggregate is not whole, it is answered as it is; at the second it is forgotten. So deadlines go
-//! only from the front, and where the front is, is kept: looking for the first one does not pass all
-//! that were removed before.
+//! only from the front, and where the front is, is kept: looking for the first one does not pass
+//! all that were removed before.
 
 use std::ops::Bound;
 

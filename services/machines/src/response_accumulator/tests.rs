@@ -22,25 +22,22 @@ use crate::harness::{
 #[test]
 fn a_request_is_answered_whole_once_all_parts_are() {
     assert_snapshot!(script(ResponseAccumulator, &whole()), @r#"
-    1000: answer app:0:9:1000 part 1/1: shop/orders/eu/1 updated at r1 [1] (3 of entity-patches
-            at 1000)
-    1001: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (3 of
-            entity-patches at 1000)
-    1002: answer app:0:2:1000 part 1/1: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
+    1000: answer app:0:9:1000 part 1/1: shop/orders/eu/1 updated at r1 [1] (@3 at 1000)
+    1001: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (@3 at
+            1000)
+    1002: answer app:0:2:1000 part 1/1: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
       complete app:0:2:1000 at 1002: shop/orders/eu/1 updated at r1 [1]
-    1003: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (3 of
-            entity-patches at 1000)
-    1004: answer app:0:1:1000 part 2/3: shop/orders/eu/2 deleted at r77, remember (3 of
-            entity-patches at 1000)
-    1005: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
+    1003: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+            1000)
+    1004: answer app:0:1:1000 part 2/3: shop/orders/eu/2 deleted at r77, remember (@3 at 1000)
+    1005: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
       complete app:0:1:1000 at 1005: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             updated at r2 [2]; shop/orders/eu/3 updated at r3 [3]
-    1006: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (3 of
-            entity-patches at 1000)
-    1007: answer app:0:1:1000 part 3/3: shop/orders/eu/3 deleted at r77, remember (3 of
-            entity-patches at 1000)
+    1006: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (@3 at
+            1000)
+    1007: answer app:0:1:1000 part 3/3: shop/orders/eu/3 deleted at r77, remember (@3 at 1000)
       complete app:0:1:1000 at 1007: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             updated at r2 [2]; shop/orders/eu/3 updated at r3 [3]
     31999: timeout
@@ -51,23 +48,23 @@ fn a_request_is_answered_whole_once_all_parts_are() {
 #[test]
 fn a_request_that_is_not_whole_in_time_is_answered_as_it_is_and_later_whole() {
     assert_snapshot!(script(ResponseAccumulator, &incomplete()), @r#"
-    1000: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
-    5001: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (3 of
-            entity-patches at 1000)
+    1000: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
+    5001: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+            1000)
     30999: timeout
     31000: timeout
       complete app:0:1:1000 at 5001: shop/orders/eu/1 updated at r1 [1]; unknown;
             shop/orders/eu/3 updated at r3 [3]
-    40000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (3 of
-            entity-patches at 1000)
+    40000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+            1000)
     50000: answer app:0:1:1000 part 2/3: shop/orders/eu/2 failed, not-found: there is none,
-            remember (3 of entity-patches at 1000)
+            remember (@3 at 1000)
       complete app:0:1:1000 at 50000: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             failed, not-found: there is none; shop/orders/eu/3 updated at r3 [3]
     86401000: timeout
-    86500000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (3 of
-            entity-patches at 1000)
+    86500000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+            1000)
     "#);
 }
 
@@ -84,22 +81,22 @@ fn what_cannot_be_a_part_is_set_aside() {
         record(1_005, batch(5, Vec::new())),
     ];
     assert_snapshot!(script(ResponseAccumulator, &steps), @r#"
-    1000: answer app:0:1:1000 part 1/2: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
-    1001: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
+    1000: answer app:0:1:1000 part 1/2: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
+    1001: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
       dead letter of response-accumulator: the request has 2 parts, and this is part 1/3
             (partial-responses:0:1)
-    1002: answer app:0:2:1000 part 0/2: shop/orders/eu/0 updated at r0 [0], remember (3 of
-            entity-patches at 1000)
+    1002: answer app:0:2:1000 part 0/2: shop/orders/eu/0 updated at r0 [0], remember (@3 at
+            1000)
       dead letter of response-accumulator: there is no part 0/2 of at most 1000
             (partial-responses:0:2)
-    1003: answer app:0:3:1000 part 3/2: shop/orders/eu/3 updated at r3 [3], remember (3 of
-            entity-patches at 1000)
+    1003: answer app:0:3:1000 part 3/2: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+            1000)
       dead letter of response-accumulator: there is no part 3/2 of at most 1000
             (partial-responses:0:3)
-    1004: answer app:0:4:1000 part 1/1001: shop/orders/eu/1 updated at r1 [1], remember (3 of
-            entity-patches at 1000)
+    1004: answer app:0:4:1000 part 1/1001: shop/orders/eu/1 updated at r1 [1], remember (@3 at
+            1000)
       dead letter of response-accumulator: there is no part 1/1001 of at most 1000
             (partial-responses:0:4)
     1005: batch app:0:5:1000 for shop of 0 parts

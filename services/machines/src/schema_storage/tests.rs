@@ -16,23 +16,23 @@ fn a_database_is_provisioned_once() {
     assert_snapshot!(script(SchemaStorage, &steps()), @r#"
     1000: schema app:0:1:1000 Read shop
       answer app:0:1:1000 part 1/1: shop failed, unknown-database: there is no database shop;
-            provision it first (0 of schema-patches at 1000)
+            provision it first (@0 at 1000)
     1001: schema app:0:2:1000 Provision shop
       schema update shop at r1, created 1001, by app:0:2 at 1001
-      answer app:0:2:1000 part 1/1: shop created at r1 (1 of schema-patches at 1001)
+      answer app:0:2:1000 part 1/1: shop created at r1 (@1 at 1001)
     1002: schema app:0:2:1000 Provision shop
-      answer app:0:2:1000 part 1/1: shop created at r1 (2 of schema-patches at 1002)
+      answer app:0:2:1000 part 1/1: shop created at r1 (@2 at 1002)
     1003: schema app:0:3:1000 Provision shop
-      answer app:0:3:1000 part 1/1: shop read at r1 (3 of schema-patches at 1003)
+      answer app:0:3:1000 part 1/1: shop read at r1 (@3 at 1003)
     1004: schema app:0:4:1000 Read shop
-      answer app:0:4:1000 part 1/1: shop read at r1 (4 of schema-patches at 1004)
+      answer app:0:4:1000 part 1/1: shop read at r1 (@4 at 1004)
     1005: batch app:0:5:1000 for shop of 0 parts
       dead letter of schema-storage: schema-storage does not read messages for entity-batches
             (entity-batches:0:5)
     43200002: schema app:0:6:1 Provision bank
       answer app:0:6:1 part 1/1: bank failed, expired-request: the request was first sent at 1,
             and now it is 43200002, over 12 hours later; this part was not done before and never
-            will be; send it as a new request (6 of schema-patches at 43200002)
+            will be; send it as a new request (@6 at 43200002)
     "#);
 }
 

@@ -7,13 +7,17 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 use tidelog_core::{
-    RequestId, Timestamp, limits::DRIVER_RESENDS_FOR, port::AppendOutcome, topic::Offset,
+    RequestId, Timestamp,
+    limits::DRIVER_RESENDS_FOR,
+    port::{Append, AppendOutcome},
+    topic::Offset,
 };
 
 use super::{
-    Append, Bench, Error, Input, Slot, Token, Told, batch_request, complete, entity_request,
-    origin, partial,
+    super::{Input, Slot, Token, Told},
+    bench::{Bench, batch_request, complete, entity_request, origin, partial},
 };
+use crate::error::Error;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]

@@ -53,8 +53,8 @@ pub(super) fn collections(
 /// The first collection whose id is not below `from`, with zones below `to`.
 ///
 /// The order of the ids is not that of the rows: `shop/a` comes before `shop/a-b`, and the zone
-/// `shop/a-b/eu` before `shop/a/eu`, as `-` and `.` come before `/`. So where a collection is found,
-/// one that its name goes on from, at a `-` or a `.`, may come first.
+/// `shop/a-b/eu` before `shop/a/eu`, as `-` and `.` come before `/`. So where a collection is
+/// found, one that its name goes on from, at a `-` or a `.`, may come first.
 fn next_collection(
     state: &State<'_>,
     from: &[u8],

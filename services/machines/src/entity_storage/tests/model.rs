@@ -18,12 +18,11 @@ use crate::{
 /// What an entity is: its revision, and its document while it exists.
 type Model = BTreeMap<String, (u64, Option<Value>)>;
 
-/// Does a request as one would on paper. Gives the outcome's word, revision, and document.
-fn model(
-    model: &mut Model,
-    id: &str,
-    request: &PartRequest,
-) -> (String, Option<u64>, Option<Value>) {
+/// The outcome's word, revision, and document.
+type Told = (String, Option<u64>, Option<Value>);
+
+/// Does a request as one would on paper.
+fn model(model: &mut Model, id: &str, request: &PartRequest) -> Told {
     let (revision, value) = model.get(id).cloned().unwrap_or((0, None));
     let exists_at = value.as_ref().map(|_| revision);
     let failed = |kind: ProblemKind| (kind.name().to_owned(), exists_at, None);
@@ -59,8 +58,8 @@ fn parsed(document: &Document) -> Value {
     serde_json::from_str(document.as_str()).expect("a document is JSON")
 }
 
-/// The same three of an answer.
-fn told(answer: &PartAnswer) -> (String, Option<u64>, Option<Value>) {
+/// What an answer tells.
+fn told(answer: &PartAnswer) -> Told {
     let word = match &answer.outcome {
         Outcome::Read(_) => "read",
         Outcome::Created(_) => "created",
@@ -97,7 +96,7 @@ proptest! {
     ) {
         let mut harness = Harness::new(EntityStorage);
         let mut expected_rows = Model::new();
-        let mut asked: Vec<(EntityPatch, (String, Option<u64>, Option<Value>))> = Vec::new();
+        let mut asked: Vec<(EntityPatch, Told)> = Vec::new();
         let mut uncommitted: Vec<(u64, EntityPatch, Vec<Message>)> = Vec::new();
         for (offset, event) in (1..).zip(events) {
             match event {
@@ -142,11 +141,7 @@ proptest! {
     }
 }
 
-fn check_answer(
-    sent: &[Message],
-    expected: &(String, Option<u64>, Option<Value>),
-    is_again: bool,
-) -> Result<(), TestCaseError> {
+fn check_answer(sent: &[Message], expected: &Told, is_again: bool) -> Result<(), TestCaseError> {
     let Some(Message::PartialResponse(response)) = sent.last() else {
         return Err(TestCaseError::fail("there is an answer"));
     };
@@ -159,11 +154,7 @@ fn check_answer(
     Ok(())
 }
 
-fn check_update(
-    sent: &[Message],
-    expected: &(String, Option<u64>, Option<Value>),
-    is_write: bool,
-) -> Result<(), TestCaseError> {
+fn check_update(sent: &[Message], expected: &Told, is_write: bool) -> Result<(), TestCaseError> {
     let is_change = is_write && ["created", "updated", "deleted"].contains(&&*expected.0);
     prop_assert_eq!(sent.len(), 1 + usize::from(is_change));
     if let Message::EntityUpdate(update) = &sent[0] {

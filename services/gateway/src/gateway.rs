@@ -1,0 +1,174 @@
+//! What all routes share, and a request as it arrives at one.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, request},
+    response::{IntoResponse, Response},
+};
+use tidelog_core::{CollectionId, DatabaseId, ProblemKind};
+use tidelog_driver::Driver;
+
+use crate::{
+    body::{self, Budget},
+    failure::Failure,
+    keys::Keys,
+    limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX},
+    problem::Kind,
+    settings::Settings,
+};
+
+/// What all routes share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    driver: Driver,
+    settings: Settings,
+    keys: Keys,
+    budget: Budget,
+}
+
+impl Gateway {
+    pub(crate) fn new(driver: Driver, settings: Settings) -> Self {
+        let budget = Budget::new(settings.bodies_bytes_max);
+        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), budget }))
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.0.driver
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// Refuses what is about a database that has not been provisioned.
+    pub(crate) async fn check_database(&self, database: &DatabaseId) -> Result<(), Failure> {
+        let driver = self.driver();
+        if driver.has_database(database) || driver.database(database).await?.is_some() {
+            Ok(())
+        } else {
+            Err(unknown_database(database))
+        }
+    }
+
+    /// Refuses what is about a collection of a database that has not been provisioned.
+    pub(crate) async fn check_collection(&self, collection: &CollectionId) -> Result<(), Failure> {
+        self.check_database(&collection.database()).await
+    }
+
+    /// Refuses everything until the databases are known.
+    pub(crate) fn check_ready(&self) -> Result<(), Failure> {
+        if self.driver().is_ready() {
+            return Ok(());
+        }
+        Err(Failure::new(Kind::NotReady, "the gateway still reads which databases there are"))
+    }
+}
+
+pub(crate) fn unknown_database(database: &DatabaseId) -> Failure {
+    Failure::new(
+        ProblemKind::UnknownDatabase,
+        format_args!("there is no database {database}; PUT /v1/databases/{database} makes it"),
+    )
+}
+
+/// A request that may be served: the gateway is ready, and the header is not too large.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub gateway: Gateway,
+    pub head: request::Parts,
+    body: Body,
+}
+
+impl Arrival {
+    pub(crate) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// Reads the body, once.
+    pub(crate) async fn body(&mut self, bytes_max: usize) -> Result<body::Read, Failure> {
+        let body = std::mem::take(&mut self.body);
+        let (timeout, budget) = (self.gateway.settings().body_timeout, &self.gateway.0.budget);
+        body::read(&self.head.headers, body, bytes_max, timeout, budget).await
+    }
+
+    /// Reads the body without keeping it, before the request is refused.
+    pub(crate) async fn discard_body(&mut self) {
+        let body = std::mem::take(&mut self.body);
+        let timeout = self.gateway.settings().body_timeout;
+        body::discard(&self.head.headers, body, timeout).await;
+    }
+}
+
+impl FromRequest<Gateway> for Arrival {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let mut arrival = Self { gateway: gateway.clone(), head, body };
+        let check = check_header(&arrival.head).and_then(|()| gateway.check_ready());
+        if let Err(failure) = check {
+            arrival.discard_body().await;
+            return Err(failure);
+        }
+        Ok(arrival)
+    }
+}
+
+fn check_header(head: &request::Parts) -> Result<(), Failure> {
+    let fields = head.headers.len();
+    if fields > HEADER_FIELDS_MAX {
+        return Err(Failure::new(
+            Kind::HeaderTooLarge,
+            format_args!("the header has {fields} fields and {HEADER_FIELDS_MAX} are allowed"),
+        ));
+    }
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let bytes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    let bytes = target + bytes.sum::<usize>();
+    if bytes > HEADER_BYTES_MAX {
+        return Err(Failure::new(
+            Kind::HeaderTooLarge,
+            format_args!(
+                "the URL and the header fields have {bytes} bytes and {HEADER_BYTES_MAX} are \
+                 allowed"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// What a route answers, or how it fails.
+pub(crate) type Answer = Result<Response, Failure>;
+
+/// Answers what has no route.
+pub(crate) async fn unknown_route(mut arrival: Arrival) -> Result<Infallible, Failure> {
+    arrival.discard_body().await;
+    let path: String = arrival.path().chars().take(PATH_CHARS_SHOWN).collect();
+    Err(Failure::new(Kind::UnknownRoute, format_args!("there is nothing under {path}")))
+}
+
+/// Answers a method that a route does not have. The field Allow is added by the router.
+pub(crate) async fn method_not_allowed(mut arrival: Arrival) -> Response {
+    arrival.discard_body().await;
+    let method = arrival.head.method.as_str();
+    let path: String = arrival.path().chars().take(PATH_CHARS_SHOWN).collect();
+    let detail = format_args!("{path} has no {method}; the field Allow lists what it has");
+    Failure::new(Kind::MethodNotAllowed, detail).into_response()
+}
+
+/// How much of a path a problem repeats.
+const PATH_CHARS_SHOWN: usize = 200;

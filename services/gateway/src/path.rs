@@ -1,0 +1,157 @@
+//! Ids and parameters in URLs.
+
+use std::{borrow::Cow, fmt::Display, str::FromStr};
+
+use crate::failure::Failure;
+
+/// Reads the id that stands in a path between two texts, its segments percent-decoded one by one:
+/// an encoded slash never makes two segments of one.
+pub(crate) fn id<T>(path: &str, before: &str, after: &str) -> Result<T, Failure>
+where
+    T: FromStr<Err: Display>,
+{
+    let text = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    // The routes have these texts in them, so a path that came here has them too.
+    let text = text.unwrap_or_default();
+    let decoded = if text.contains('%') { decoded_segments(text)? } else { Cow::Borrowed(text) };
+    decoded.parse().map_err(Failure::bad_request)
+}
+
+fn decoded_segments(text: &str) -> Result<Cow<'_, str>, Failure> {
+    let mut segments = Vec::with_capacity(4);
+    for (index, segment) in (1..).zip(text.split('/')) {
+        let decoded = decoded(segment, Plus::IsPlus).ok_or_else(|| {
+            Failure::bad_request(format_args!("segment {index} is not percent-encoded UTF-8"))
+        })?;
+        if decoded.contains('/') {
+            return Err(Failure::bad_request(format_args!(
+                "segment {index} has the character '/', encoded as %2F; no id has it in a segment"
+            )));
+        }
+        segments.push(decoded);
+    }
+    Ok(Cow::Owned(segments.join("/")))
+}
+
+/// The parameters of a query that mean something here. Others are ignored.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters<'q> {
+    /// `limit`
+    pub limit: Option<Cow<'q, str>>,
+    /// `cursor`
+    pub cursor: Option<Cow<'q, str>>,
+}
+
+impl<'q> Parameters<'q> {
+    pub(crate) fn read(query: &'q str) -> Result<Self, Failure> {
+        let mut parameters = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let place = match name {
+                "limit" => &mut parameters.limit,
+                "cursor" => &mut parameters.cursor,
+                _ => continue,
+            };
+            if place.is_some() {
+                return Err(Failure::bad_request(format_args!(
+                    "the URL has {name} more than once"
+                )));
+            }
+            *place = Some(decoded(value, Plus::IsSpace).ok_or_else(|| {
+                Failure::bad_request(format_args!("the URL's {name} is not percent-encoded UTF-8"))
+            })?);
+        }
+        Ok(parameters)
+    }
+}
+
+/// What a plus sign stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plus {
+    /// In paths.
+    IsPlus,
+    /// In queries, as forms write them.
+    IsSpace,
+}
+
+/// Without percent-encoding; `None` if that is malformed or no UTF-8 comes out.
+fn decoded(text: &str, plus: Plus) -> Option<Cow<'_, str>> {
+    if !text.contains(['%', '+']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            b'+' if plus == Plus::IsSpace => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(plain).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tidelog_core::{EntityId, ZoneId};
+
+    use super::*;
+
+    fn entity(path: &str) -> Result<EntityId, Failure> {
+        id(path, "/v1/entities/", "")
+    }
+
+    #[test]
+    fn segments_are_percent_decoded_one_by_one() {
+        let plain = entity("/v1/entities/shop/orders/eu/42").expect("an id");
+        assert_eq!(plain.as_str(), "shop/orders/eu/42");
+        assert_eq!(entity("/v1/entities/%73hop/orders/e%75/4%32").expect("an id"), plain);
+        let zone: ZoneId =
+            id("/v1/zones/shop/%24x/eu/entities", "/v1/zones/", "/entities").expect("an id");
+        assert_eq!(zone.as_str(), "shop/$x/eu");
+    }
+
+    #[test]
+    fn a_segment_that_is_none_is_refused_with_words() {
+        let detail = |path: &str| entity(path).expect_err(path).detail().to_owned();
+        assert!(detail("/v1/entities/shop/orders/eu").contains("has 4 segment(s)"));
+        assert!(detail("/v1/entities/shop/orders/eu/42/").contains("this has 5"));
+        assert!(detail("/v1/entities/shop/orders%2Feu/42").contains("segment 2 has the character"));
+        assert!(detail("/v1/entities/shop/orders/eu/a+b").contains("the character '+'"));
+        assert!(detail("/v1/entities/shop/orders/eu/%2E%2E").contains("'.' or '..'"));
+        assert!(detail("/v1/entities/shop/orders/eu/%zz").contains("not percent-encoded"));
+        assert!(detail("/v1/entities/shop/orders/eu/%ff").contains("not percent-encoded"));
+        assert!(detail("/v1/entities/shop/orders/eu/%4").contains("not percent-encoded"));
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_unknown_ones_ignored() {
+        let read = Parameters::read("limit=1%30&&x=1&cursor=a+b").expect("well-formed");
+        assert_eq!(read.limit.as_deref(), Some("10"));
+        assert_eq!(read.cursor.as_deref(), Some("a b"));
+        assert!(Parameters::read("limit=1&limit=2").is_err());
+        assert!(Parameters::read("cursor=%f").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_an_id_or_refused(path in "[a%2/.+$]{0,24}") {
+            if let Ok(id) = entity(&format!("/v1/entities/{path}")) {
+                prop_assert_eq!(id.as_str().split('/').count(), 4);
+            }
+            let _ = Parameters::read(&path);
+        }
+
+        #[test]
+        fn an_encoded_id_is_that_id(name in "[A-Za-z0-9_~-]{1,20}") {
+            let encoded: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let id = entity(&format!("/v1/entities/shop/orders/eu/{encoded}"));
+            prop_assert_eq!(id.ok().map(|id| id.name().to_owned()), Some(name));
+        }
+    }
+}

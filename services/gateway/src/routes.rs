@@ -1,0 +1,39 @@
+//! What there is under which URL.
+
+mod batch;
+mod databases;
+mod entities;
+mod health;
+mod lists;
+mod requests;
+
+use axum::{
+    Router,
+    routing::{MethodRouter, get, post, put},
+};
+
+use crate::gateway::{Gateway, method_not_allowed, unknown_route};
+
+/// The table of routes.
+pub(crate) fn table(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/v1/entities/{*id}", closed(entities::route()))
+        .route("/v1/zones/{db}/{c}/{z}/entities", closed(get(lists::zone).post(entities::add)))
+        .route("/v1/collections/{db}/{c}/entities", closed(get(lists::collection)))
+        .route("/v1/collections/{db}/{c}/zones", closed(get(lists::zones)))
+        .route("/v1/databases", closed(get(databases::list)))
+        .route("/v1/databases/{db}", closed(put(databases::provision).get(databases::read)))
+        .route("/v1/databases/{db}/collections", closed(get(lists::collections)))
+        .route("/v1/databases/{db}/batch", closed(post(batch::carry_out)))
+        .route("/v1/requests/{id}", closed(get(requests::read)))
+        .route("/problems/{name}", closed(get(health::problem)))
+        .route("/healthz", get(health::alive).fallback(method_not_allowed))
+        .route("/readyz", closed(get(health::ready)))
+        .fallback(unknown_route)
+        .with_state(gateway)
+}
+
+/// Answers every other method with a problem.
+fn closed(route: MethodRouter<Gateway>) -> MethodRouter<Gateway> {
+    route.fallback(method_not_allowed)
+}

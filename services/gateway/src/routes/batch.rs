@@ -1,0 +1,102 @@
+//! Many requests in one.
+
+use axum::{
+    http::{HeaderValue, StatusCode},
+    response::Response,
+};
+use tidelog_core::{
+    DatabaseId, Document, Problem, ProblemKind,
+    message::{Outcome, PartAnswer},
+};
+use tidelog_driver::BatchAnswered;
+
+use crate::{
+    batch::Batch,
+    failure::{Failure, IDEMPOTENT_REPLAYED},
+    gateway::{Answer, Arrival},
+    headers::{condition::no_condition, media, prefer::PREFERENCE_APPLIED},
+    json::Json,
+    limits::BATCH_BODY_BYTES_MAX,
+    path, respond,
+    send::{Awaited, Manner, fingerprint},
+};
+
+/// POST databases/{db}/batch
+pub(super) async fn carry_out(mut arrival: Arrival) -> Answer {
+    let body = arrival.body(BATCH_BODY_BYTES_MAX).await?;
+    let database: DatabaseId = path::id(arrival.path(), "/v1/databases/", "/batch")?;
+    let headers = arrival.headers();
+    media::json(headers)?;
+    no_condition(headers)?;
+    let scope = || format!("POST {database}");
+    let manner =
+        Manner::read(headers, scope, || fingerprint(headers, "application/json", &body.bytes))?;
+    let batch = Batch::parse(&body.bytes)?;
+    let gateway = &arrival.gateway;
+    gateway.check_database(&database).await?;
+    let start = manner.turn(gateway).await?;
+
+    let sent = batch.documents();
+    let entities: Vec<Box<str>> = batch.parts.iter().map(|part| part.entity.clone()).collect();
+    let with = manner.with(!batch.asks_for_documents());
+    let call = gateway.driver().batch_request(database, batch.parts, with);
+    match manner.outcome(gateway, start, call).await? {
+        Awaited::Answered(answered) => answer(&answered, &entities, &sent, &manner),
+        Awaited::Accepted(response) => Ok(response),
+    }
+}
+
+fn answer(
+    answered: &BatchAnswered,
+    entities: &[Box<str>],
+    sent: &[Option<Document>],
+    manner: &Manner,
+) -> Answer {
+    if let Some(problem) = refusal(answered, entities.len()) {
+        return Err(Failure::from(problem.clone()).of_request(&answered.request));
+    }
+    let minimal = manner.prefer.is_minimal();
+    let bytes: usize = answered.parts.iter().flatten().map(value_bytes).sum();
+    let mut json = Json::with_capacity(64 + 128 * entities.len() + bytes);
+    let parts = entities.iter().zip(sent).zip(&answered.parts);
+    json.raw(r#"{"parts":"#).list(parts, |json, ((entity, sent), answer)| {
+        let (sent, answer) = (sent.as_ref(), answer.as_ref());
+        json.raw("{");
+        respond::write_part(json, &answered.request, Some(entity), answer, sent, minimal);
+        json.raw("}");
+    });
+    json.raw("}");
+    Ok(with_headers(respond::json(StatusCode::OK, json.into_bytes()), answered, manner))
+}
+
+fn with_headers(mut response: Response, answered: &BatchAnswered, manner: &Manner) -> Response {
+    let headers = response.headers_mut();
+    if answered.parts.iter().flatten().any(|answer| answer.replayed) {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(applied) = manner.prefer.applied() {
+        headers.insert(PREFERENCE_APPLIED, applied);
+    }
+    response
+}
+
+/// The problem of a batch that was refused whole.
+fn refusal(answered: &BatchAnswered, parts: usize) -> Option<&Problem> {
+    let first = problem(answered.parts.first()?.as_ref())?;
+    let is_reused = |answer: &Option<PartAnswer>| {
+        problem(answer.as_ref()).is_some_and(|it| it.kind == ProblemKind::KeyReused)
+    };
+    let is_whole = answered.parts.len() != parts || answered.parts.iter().all(is_reused);
+    is_whole.then_some(first)
+}
+
+fn problem(answer: Option<&PartAnswer>) -> Option<&Problem> {
+    match &answer?.outcome {
+        Outcome::Failed { problem, .. } => Some(problem),
+        Outcome::Read(_) | Outcome::Created(_) | Outcome::Updated(_) | Outcome::Deleted(_) => None,
+    }
+}
+
+fn value_bytes(answer: &PartAnswer) -> usize {
+    answer.value.as_ref().map_or(0, Document::len)
+}

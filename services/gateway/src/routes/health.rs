@@ -1,0 +1,34 @@
+//! Whether the gateway lives and is ready, and what its problems mean.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use tidelog_core::ProblemKind;
+
+use crate::{
+    failure::Failure,
+    gateway::{Answer, Arrival},
+    problem, respond,
+};
+
+/// GET /healthz: the process answers.
+pub(super) async fn alive() -> Response {
+    respond::json(StatusCode::OK, r#"{"status":"alive"}"#)
+}
+
+/// GET /readyz: the gateway knows the databases. One that does not has refused the request already.
+pub(super) async fn ready(_: Arrival) -> Response {
+    respond::json(StatusCode::OK, r#"{"status":"ready"}"#)
+}
+
+/// GET /problems/{name}: what the type of a problem leads to.
+pub(super) async fn problem(arrival: Arrival) -> Answer {
+    let name = arrival.path().strip_prefix("/problems/").unwrap_or_default();
+    let page = problem::page(name)
+        .ok_or_else(|| Failure::new(ProblemKind::NotFound, "there is no such type of problem"))?;
+    let mut response = Response::new(page.into());
+    let markdown = HeaderValue::from_static("text/markdown; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, markdown);
+    Ok(response)
+}

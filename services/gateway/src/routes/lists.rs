@@ -1,0 +1,109 @@
+//! Lists in pages: entities, and the names of collections and zones.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use tidelog_core::{CollectionId, DatabaseId, ZoneId, query::EntityView, query::Scope};
+use tidelog_driver::Listing;
+
+use crate::{
+    cursor::{self, Slice},
+    failure::Failure,
+    gateway::{Answer, Arrival},
+    headers::position::position,
+    json::Json,
+    path, respond,
+};
+
+/// GET zones/{db}/{c}/{z}/entities
+pub(super) async fn zone(arrival: Arrival) -> Answer {
+    let zone: ZoneId = path::id(arrival.path(), "/v1/zones/", "/entities")?;
+    entities(arrival, Scope::Zone(zone)).await
+}
+
+/// GET collections/{db}/{c}/entities
+pub(super) async fn collection(arrival: Arrival) -> Answer {
+    let collection: CollectionId = path::id(arrival.path(), "/v1/collections/", "/entities")?;
+    entities(arrival, Scope::Collection(collection)).await
+}
+
+/// GET databases/{db}/collections
+pub(super) async fn collections(arrival: Arrival) -> Answer {
+    let database: DatabaseId = path::id(arrival.path(), "/v1/databases/", "/collections")?;
+    let list = List { name: "collections", path: format!("/v1/databases/{database}/collections") };
+    let slice = list.slice(&arrival)?;
+    arrival.gateway.check_database(&database).await?;
+    let driver = arrival.gateway.driver();
+    let listing = driver.collections(&database, slice.after.as_deref(), slice.limit).await?;
+    Ok(list.page(&slice, listing, write_name))
+}
+
+/// GET collections/{db}/{c}/zones
+pub(super) async fn zones(arrival: Arrival) -> Answer {
+    let collection: CollectionId = path::id(arrival.path(), "/v1/collections/", "/zones")?;
+    let list = List { name: "zones", path: format!("/v1/collections/{collection}/zones") };
+    let slice = list.slice(&arrival)?;
+    arrival.gateway.check_collection(&collection).await?;
+    let driver = arrival.gateway.driver();
+    let listing = driver.zones(&collection, slice.after.as_deref(), slice.limit).await?;
+    Ok(list.page(&slice, listing, write_name))
+}
+
+async fn entities(arrival: Arrival, scope: Scope) -> Answer {
+    let path = match &scope {
+        Scope::Zone(zone) => format!("/v1/zones/{zone}/entities"),
+        Scope::Collection(collection) => format!("/v1/collections/{collection}/entities"),
+    };
+    let list = List { name: "entities", path };
+    let slice = list.slice(&arrival)?;
+    arrival.gateway.check_database(&scope.database()).await?;
+    let driver = arrival.gateway.driver();
+    let listing = driver.list(&scope, slice.after.as_deref(), slice.limit).await?;
+    Ok(list.page(&slice, listing, |json, EntityView { id, revision, value }| {
+        json.raw(r#"{"id":"#).string(id.as_str());
+        json.raw(r#","revision":"#).revision(revision);
+        json.raw(r#","value":"#).document(&value).raw("}");
+    }))
+}
+
+/// A list: the member that its pages have it under, and its URL's path, by which its cursors are told
+/// from those of others.
+pub(super) struct List {
+    pub(super) name: &'static str,
+    pub(super) path: String,
+}
+
+impl List {
+    /// Reads which part of the list is asked for.
+    pub(super) fn slice(&self, arrival: &Arrival) -> Result<Slice, Failure> {
+        // In one process every list is as new as any answer; what is no position is still refused.
+        position(arrival.headers())?;
+        Slice::read(arrival.head.uri.query(), &self.path)
+    }
+
+    /// A page.
+    pub(super) fn page<T>(
+        &self,
+        slice: &Slice,
+        listing: Listing<T>,
+        item: impl FnMut(&mut Json, T),
+    ) -> Response {
+        let next = listing.next.map(|after| cursor::print(&after, &self.path));
+        let mut json = Json::with_capacity(64 + 64 * listing.items.len());
+        json.raw(r#"{""#).raw(self.name).raw(r#"":"#).list(listing.items, item);
+        json.raw(r#","next":"#).string_or_null(next.as_deref()).raw("}");
+        let mut response = respond::json(StatusCode::OK, json.into_bytes());
+        if let Some(next) = next {
+            let (path, limit) = (&self.path, slice.limit);
+            let link = format!("<{path}?limit={limit}&cursor={next}>; rel=\"next\"");
+            let link = HeaderValue::try_from(link).expect("ids and cursors are visible ASCII");
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
+    }
+}
+
+fn write_name(json: &mut Json, name: Box<str>) {
+    json.string(&name);
+}

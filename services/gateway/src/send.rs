@@ -1,0 +1,128 @@
+//! Sending a request into the log, and waiting for its answer as long as its sender wants.
+
+use axum::{http::HeaderMap, response::Response};
+use tidelog_core::{
+    Timestamp,
+    message::{Fingerprint, IdempotencyKey},
+};
+use tidelog_driver::{Call, Error, With};
+
+use crate::{
+    failure::Failure,
+    gateway::Gateway,
+    headers::{key::idempotency_key, prefer::Prefer},
+    keys::{Turn, in_flight},
+    respond,
+};
+
+/// How a request is to be sent and answered, as its header says.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    pub prefer: Prefer,
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Manner {
+    /// Reads the header. `scope` tells what a key is for; `fields` what tells requests under it apart.
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        scope: impl FnOnce() -> String,
+        fields: impl FnOnce() -> Fingerprint,
+    ) -> Result<Self, Failure> {
+        let key = idempotency_key(headers)?.map(|key| IdempotencyKey {
+            scope: scope().into(),
+            key,
+            fingerprint: fields(),
+        });
+        Ok(Self { prefer: Prefer::read(headers), key })
+    }
+
+    /// How the driver is to send it. `is_known` says that the document is known without the answer.
+    pub(crate) fn with(&self, is_known: bool) -> With {
+        // A replay, and who asks later, get the document from the answer alone.
+        let is_known = is_known && self.key.is_none() && self.prefer.patience().is_none();
+        With {
+            key: self.key.clone(),
+            wants_value: !(is_known || self.prefer.is_minimal()),
+            remember: self.prefer.patience().is_some(),
+            ..With::default()
+        }
+    }
+
+    /// Waits until it may be sent: until no other request under the key is under way.
+    pub(crate) async fn turn(&self, gateway: &Gateway) -> Result<Start, Failure> {
+        let timeout = gateway.settings().answer_timeout;
+        let deadline = gateway.driver().now().plus(timeout);
+        let turn = match (&self.key, self.prefer.patience()) {
+            (Some(key), None) => Some(gateway.keys().turn(key, timeout).await?),
+            // Who does not wait for the answer does not wait for that of another either.
+            (Some(_), Some(_)) | (None, _) => None,
+        };
+        Ok(Start { deadline, turn })
+    }
+
+    /// Waits for the answer as long as the sender wants.
+    pub(crate) async fn outcome<A>(
+        &self,
+        gateway: &Gateway,
+        start: Start,
+        mut call: Call<A>,
+    ) -> Result<Awaited<A>, Failure> {
+        let Some(patience) = self.prefer.patience() else {
+            let answer = call.answer(start.deadline).await;
+            return answer.map(Awaited::Answered).map_err(|error| start.failure(error));
+        };
+        if !patience.is_zero() {
+            match call.answer(gateway.driver().now().plus(patience)).await {
+                Ok(answer) => return Ok(Awaited::Answered(answer)),
+                Err(Error::OutcomeUnknown { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let id = call.id().await?;
+        call.detach();
+        Ok(Awaited::Accepted(respond::accepted(&id, self.prefer)))
+    }
+}
+
+/// A request that may be sent.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// When it is to be answered, one way or another.
+    deadline: Timestamp,
+    turn: Option<Turn>,
+}
+
+impl Start {
+    fn failure(&self, error: Error) -> Failure {
+        match error {
+            // That the one before it had no answer either is the better explanation.
+            Error::OutcomeUnknown { request, .. }
+                if self.turn.as_ref().is_some_and(|turn| turn.has_waited) =>
+            {
+                in_flight().of_request(&request)
+            }
+            error => error.into(),
+        }
+    }
+}
+
+/// What has come of waiting.
+pub(crate) enum Awaited<A> {
+    /// The answer.
+    Answered(A),
+    /// It takes longer; this says so.
+    Accepted(Response),
+}
+
+/// What tells requests under a key apart: the body, its media type, and the preconditions.
+pub(crate) fn fingerprint(headers: &HeaderMap, media_type: &str, body: &[u8]) -> Fingerprint {
+    use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+    let mut fields: Vec<&[u8]> = vec![media_type.as_bytes(), body];
+    for name in [IF_MATCH, IF_NONE_MATCH] {
+        // The empty field stands between the two, so that none can be taken for the other.
+        fields.push(b"");
+        fields.extend(headers.get_all(name).iter().map(|value| value.as_bytes()));
+    }
+    Fingerprint::of(&fields)
+}

@@ -1,0 +1,17 @@
+//! The gateway over the real machines, the real runner and the real driver, on a log in memory: every
+//! script below speaks HTTP to a server that listens.
+
+mod batches;
+mod client;
+mod conditions;
+mod connections;
+mod cors;
+mod databases;
+mod entities;
+mod keys;
+mod limits;
+mod lists;
+mod patches;
+mod preferences;
+mod problems;
+mod system;

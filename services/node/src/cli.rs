@@ -1,0 +1,206 @@
+//! The words of the command line.
+
+mod data;
+mod entity;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
+pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
+
+use crate::settings::{Layer, parse_duration};
+
+/// Tidelog: a durable, distributed data store for mobile and web apps.
+///
+/// Without a command, it runs a node with its default settings, as `tidelog serve` does.
+#[derive(Debug, Parser)]
+#[command(name = "tidelog", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Where the node is that a client command speaks to.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection (for commands that speak to a running node)")]
+pub(crate) struct Connection {
+    /// URL of the node
+    // Read as a URL only where a node is called: a bad variable must not keep one from serving.
+    #[arg(long, global = true, env = "TIDELOG_URL", hide_env_values = true)]
+    #[arg(default_value = "http://127.0.0.1:7070")]
+    pub(crate) url: String,
+
+    /// How long to wait for an answer
+    #[arg(
+        long,
+        global = true,
+        env = "TIDELOG_TIMEOUT",
+        value_name = "TIME",
+        default_value = "30s"
+    )]
+    #[arg(value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node: log, state and HTTP in one process
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+    /// Read an entity
+    #[command(after_help = GET_EXAMPLES)]
+    Get(GetArgs),
+    /// Create an entity, or replace it
+    #[command(after_help = PUT_EXAMPLES)]
+    Put(PutArgs),
+    /// Change parts of an entity
+    #[command(after_help = PATCH_EXAMPLES)]
+    Patch(PatchArgs),
+    /// Delete an entity
+    #[command(after_help = DELETE_EXAMPLES)]
+    Delete(DeleteArgs),
+    /// List the entities of a collection or a zone, in byte order of their ids
+    #[command(after_help = LIST_EXAMPLES)]
+    List(ListArgs),
+    /// Make a database; does nothing if it is there
+    #[command(after_help = "Examples:\n  tidelog provision shop")]
+    Provision(ProvisionArgs),
+    /// List the databases
+    Databases(Json),
+    /// Import the documents of a file: a JSON array or NDJSON, gzip too
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArgs),
+    /// Export a collection or a zone as NDJSON
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Print the completions of a shell
+    #[command(after_help = "Examples:\n  tidelog completions bash > \
+                            ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
+                            completions zsh > ~/.zfunc/_tidelog\n  tidelog completions fish > \
+                            ~/.config/fish/completions/tidelog.fish")]
+    Completions(CompletionsArgs),
+}
+
+/// `tidelog serve`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// TOML file with settings; its keys are the names of these flags [env: TIDELOG_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) flags: Layer,
+}
+
+/// `tidelog provision`.
+#[derive(Debug, Args)]
+pub(crate) struct ProvisionArgs {
+    /// Name of the database: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`
+    #[arg(value_name = "DB")]
+    pub(crate) database: tidelog_core::DatabaseId,
+
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+/// `tidelog completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tidelog                                       run a node at 127.0.0.1:7070
+  tidelog provision shop                        make a database
+  tidelog put shop/orders/eu/42 '{\"n\":1}'       write an entity
+  tidelog get shop/orders/eu/42                 read it
+  tidelog patch shop/orders/eu/42 '{\"n\":2}'     change it
+  tidelog import movies.json --into shop/movies import a file
+
+Ids are database/collection/zone/entity, as in shop/orders/eu/42; where the zone is left out
+(shop/orders/42) it is `default`.
+
+Exit codes: 0 done; 1 the node said no, or some documents were refused; 2 wrong call;
+3 the node cannot be reached; 130 stopped by Ctrl-C.";
+
+const SERVE_EXAMPLES: &str = "\
+Settings come from the defaults, then the TOML file, then the environment, then these flags; later
+ones win.
+
+Examples:
+  tidelog serve
+  tidelog serve --listen 0.0.0.0:7070 --data /var/lib/tidelog
+  tidelog serve --cors-origin https://app.example --log warn --log-format json
+  tidelog serve --config tidelog.toml      # listen = \"0.0.0.0:7070\"
+                                           # answer-timeout = \"5s\"
+                                           # cors-origin = [\"https://app.example\"]";
+
+const GET_EXAMPLES: &str = "\
+Prints the document; its revision is told on standard error, or with --json on one line with it.
+
+Examples:
+  tidelog get shop/orders/eu/42
+  tidelog get shop/orders/eu/42 --json | jq .revision";
+
+const PUT_EXAMPLES: &str = "\
+Examples:
+  tidelog put shop/orders/eu/42 '{\"n\":1}'
+  tidelog put shop/orders/eu/42 @order.json
+  generate-order | tidelog put shop/orders/eu/42
+  tidelog put shop/orders/eu/42 '{\"n\":2}' --if-match 1    only if nobody changed it since
+  tidelog put shop/orders/eu/42 '{\"n\":1}' --create        only if it is not there yet";
+
+const PATCH_EXAMPLES: &str = "\
+An object is a JSON Merge Patch (RFC 7396). An array is a JSON Patch (RFC 6902), or, if all its
+operations are increment, add-unique or remove-value, a list of Tidelog's own operations. The flags
+say it where that is not what is meant. A patch to an entity that is not there starts from {}.
+
+Examples:
+  tidelog patch shop/orders/eu/42 '{\"state\":\"paid\",\"note\":null}'
+  tidelog patch shop/orders/eu/42 '[{\"op\":\"add\",\"path\":\"/lines/-\",\"value\":{\"sku\":7}}]'
+  tidelog patch shop/orders/eu/42 '[{\"op\":\"increment\",\"path\":\"/n\",\"by\":1}]'
+  tidelog patch shop/orders/eu/42 @change.json --if-match 3";
+
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  tidelog delete shop/orders/eu/42
+  tidelog delete shop/orders/eu/42 --if-match 3";
+
+const LIST_EXAMPLES: &str = "\
+Prints one entity a line: id, revision and document, separated by tabs; with --json the lines of
+`tidelog export`.
+
+Examples:
+  tidelog list shop/orders/eu --limit 10
+  tidelog list shop/orders --all --json | jq -r .id";
+
+const IMPORT_HELP: &str = "\
+Each document becomes an entity. Its name is the value at --id, or else made of the content's digest
+and the document's position, so importing the same file again adds nothing twice: after a crash or
+Ctrl-C run the same command again. With --id (and --entities) the file wins over what is there, and
+of equal ids the last one in the file. What arrives compressed with gzip is unpacked.
+
+A document that cannot be kept is reported with its position; the others are imported, and the exit
+code is 1.
+
+Examples:
+  tidelog import movies.json --into shop/movies
+  tidelog import orders.ndjson.gz --into shop/orders/eu --id /order/number
+  tidelog export shop/orders | tidelog import - --into shop2/orders --entities";
+
+const EXPORT_HELP: &str = "\
+Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import
+--entities` takes the lines back. It is not one snapshot: what changes meanwhile may be in it or not.
+
+Examples:
+  tidelog export shop/orders -o orders.ndjson
+  tidelog export shop/orders/eu | gzip > eu.ndjson.gz";

@@ -1,0 +1,65 @@
+//! Why a node cannot run.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use tidelog_core::{ServiceName, limits::PARTITIONS_MAX};
+use tidelog_runtime::RunError;
+
+/// Why a node cannot run, or ran no longer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The number of partitions makes no layout.
+    #[error("{0} partitions cannot be had; a topic has 1 to {PARTITIONS_MAX} (--partitions)")]
+    Partitions(u32),
+    /// The data folder does not open.
+    #[error(transparent)]
+    Open(#[from] tidelog_io_local::OpenError),
+    /// The address cannot be listened at.
+    #[error("cannot listen at {listen}: {source}; is another node running? (--listen)")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system refuses something that every process needs.
+    #[error("the operating system refuses: {0}")]
+    Runtime(#[source] io::Error),
+    /// A worker's thread cannot be started.
+    #[error("the thread of {service} cannot be started: {source}")]
+    Thread {
+        /// The service.
+        service: ServiceName,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A service gave up.
+    #[error("{service} has stopped: {source}")]
+    Service {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: RunError,
+    },
+    /// A service's thread panicked.
+    #[error("{0} has panicked; this is a bug, and nothing that was answered is lost")]
+    Panic(ServiceName),
+    /// The connection of the gateway to the log has failed.
+    #[error("the gateway's driver has stopped: {0}")]
+    Driver(#[from] tidelog_driver::Error),
+    /// The connection of the gateway to the log panicked.
+    #[error("the gateway's driver has panicked: {0}")]
+    Connection(#[source] tokio::task::JoinError),
+    /// The disk could not be written.
+    #[error(
+        "{reason}; the data folder is {}. Nothing that was answered is lost: make room or mend the \
+         disk, and start the node again",
+        data.display()
+    )]
+    Disk {
+        /// The data folder.
+        data: PathBuf,
+        /// What happened.
+        reason: Box<str>,
+    },
+}

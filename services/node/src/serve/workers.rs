@@ -1,0 +1,84 @@
+//! The workers: a thread for each service.
+
+use std::{
+    future::Future,
+    thread::{self, JoinHandle},
+};
+
+use tidelog_core::{Service, ServiceName};
+use tidelog_io_local::LocalTransport;
+use tidelog_runtime::{RunError, Settings};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Error;
+
+/// The threads of the services. They are to be stopped, not dropped.
+pub(crate) struct Workers {
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    service: ServiceName,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Result<(), RunError>>,
+}
+
+impl Workers {
+    /// Starts a thread for each service. The future is ready when one of them has ended by itself.
+    pub(crate) fn start(
+        transport: &LocalTransport,
+        services: fn() -> Vec<Box<dyn Service + Send + Sync>>,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), Error> {
+        let (ended, mut some_ended) = mpsc::channel::<()>(1);
+        let mut workers = Vec::new();
+        for service in services() {
+            let name = service.spec().name;
+            let (stop, stopped) = oneshot::channel();
+            let transport = transport.clone();
+            let ended = EndOfWorker(ended.clone());
+            let run = move || {
+                let _ended = ended;
+                let stopped = async { _ = stopped.await };
+                let settings = Settings::default();
+                pollster::block_on(tidelog_runtime::run(&transport, &*service, &settings, stopped))
+            };
+            let thread = thread::Builder::new()
+                .name(name.to_string())
+                .spawn(run)
+                .map_err(|source| Error::Thread { service: name, source })?;
+            workers.push(Worker { service: name, stop, thread });
+        }
+        let failed = async move { _ = some_ended.recv().await };
+        Ok((Self { workers }, failed))
+    }
+
+    /// Lets every service commit what it has done, and ends the threads.
+    pub(crate) fn stop(self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        let mut threads = Vec::new();
+        for Worker { service, stop, thread } in self.workers {
+            // One that has ended by itself cannot be told.
+            let _ = stop.send(());
+            threads.push((service, thread));
+        }
+        for (service, thread) in threads {
+            let ended = match thread.join() {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(source)) => Err(Error::Service { service, source }),
+                Err(_) => Err(Error::Panic(service)),
+            };
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+}
+
+/// Tells that a worker has ended, however it did.
+struct EndOfWorker(mpsc::Sender<()>);
+
+impl Drop for EndOfWorker {
+    fn drop(&mut self) {
+        // One is enough.
+        let _ = self.0.try_send(());
+    }
+}

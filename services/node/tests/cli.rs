@@ -1,0 +1,14 @@
+//! Runs the real binary: without a node where none is needed, else against a scripted one.
+
+#[path = "cli/calls.rs"]
+mod calls;
+#[path = "cli/entities.rs"]
+mod entities;
+#[path = "cli/imports.rs"]
+mod imports;
+#[path = "cli/interrupts.rs"]
+mod interrupts;
+#[path = "cli/scripted.rs"]
+mod scripted;
+#[path = "cli/tool.rs"]
+mod tool;

@@ -1,0 +1,11 @@
+//! The system as its users meet it: the real binary, real HTTP, a real disk.
+
+mod api;
+mod command_line;
+mod crash;
+mod folder;
+mod http;
+mod json_patch_suite;
+mod limits;
+mod movies;
+mod node;

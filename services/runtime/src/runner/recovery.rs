@@ -1,0 +1,84 @@
+//! Which partitions are to be restored, and when.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tidelog_core::{PartitionId, Timestamp};
+
+use crate::Settings;
+
+/// The partitions that are ours and have no task, and how often each has failed in a row.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    due: BTreeMap<PartitionId, Timestamp>,
+    failures: BTreeMap<PartitionId, u32>,
+}
+
+impl Recovery {
+    /// A partition was assigned: it is to be restored at once.
+    pub(super) fn assigned(&mut self, partition: PartitionId) {
+        self.due.insert(partition, Timestamp::ZERO);
+    }
+
+    /// A task failed: its partition is to be restored, after the second failure in a row with a
+    /// delay. Says how many there have been.
+    pub(super) fn failed(
+        &mut self,
+        partition: PartitionId,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> u32 {
+        let failures = self.failures.entry(partition).or_default();
+        *failures += 1;
+        self.due.insert(partition, now.plus(delay(*failures, settings)));
+        *failures
+    }
+
+    /// A commit of the task became real.
+    pub(super) fn succeeded(&mut self, partition: PartitionId) {
+        self.failures.remove(&partition);
+    }
+
+    /// The partition is restored.
+    pub(super) fn restored(&mut self, partition: PartitionId) {
+        self.due.remove(&partition);
+    }
+
+    /// The partition is not ours any more.
+    pub(super) fn gone(&mut self, partition: PartitionId) {
+        self.due.remove(&partition);
+        self.failures.remove(&partition);
+    }
+
+    /// A partition that is to be restored by now.
+    pub(super) fn due(&self, now: Timestamp) -> Option<PartitionId> {
+        self.due.iter().find(|(_, at)| **at <= now).map(|(partition, _)| *partition)
+    }
+
+    /// When the next partition is to be restored.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.due.values().min().copied()
+    }
+}
+
+fn delay(failures: u32, settings: &Settings) -> Duration {
+    let Some(doublings) = failures.checked_sub(2) else { return Duration::ZERO };
+    let delay = settings.retry_delay.saturating_mul(1 << doublings.min(16));
+    delay.min(settings.retry_delay_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_waits_for_nothing_and_each_further_one_twice_as_long() {
+        let settings = Settings {
+            retry_delay: Duration::from_millis(100),
+            retry_delay_max: Duration::from_millis(500),
+            ..Settings::default()
+        };
+        let delays: Vec<_> = (1..=6).map(|n| delay(n, &settings).as_millis()).collect();
+        assert_eq!(delays, [0, 100, 200, 400, 500, 500]);
+        assert_eq!(delay(u32::MAX, &settings), settings.retry_delay_max);
+    }
+}
