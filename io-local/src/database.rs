@@ -52,6 +52,7 @@ impl Store {
         let rows = database.keyspace("rows", row_options).map_err(failed)?;
         let store = Self { database, records, rows };
         store.check_folder(path, settings.layout)?;
+        sync_entry(path).map_err(|error| failed(fjall::Error::Io(error)))?;
         Ok(store)
     }
 
@@ -155,6 +156,13 @@ impl Store {
         }
         Ok(records)
     }
+}
+
+/// Makes the folder's own entry survive a loss of power: what is in it was synced, and would not be
+/// found without it.
+pub(crate) fn sync_entry(path: &Path) -> std::io::Result<()> {
+    let path = path.canonicalize()?;
+    path.parent().map_or(Ok(()), |parent| std::fs::File::open(parent)?.sync_all())
 }
 
 fn damaged(path: &Path, what: &str) -> OpenError {

@@ -47,6 +47,7 @@ impl FjallStore {
         let database = Database::builder(path).cache_size(cache_bytes).open().map_err(failed)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024);
         let rows = database.keyspace("rows", options).map_err(failed)?;
+        crate::database::sync_entry(path).map_err(|error| failed(fjall::Error::Io(error)))?;
         Ok(Self { database, rows })
     }
 }

@@ -117,11 +117,7 @@ impl IntoResponse for Failure {
         let row = told.kind.row();
         let mut json = Json::with_capacity(384);
         write_problem(&mut json, told.kind, &told.detail, told.request.as_ref(), told.revision);
-        if row.status.is_server_error() {
-            tracing::warn!(problem = row.name, detail = &*told.detail, "a request failed");
-        } else {
-            tracing::debug!(problem = row.name, detail = &*told.detail, "a request was refused");
-        }
+        tracing::debug!(problem = row.name, detail = &*told.detail, "a request failed");
         let mut response = Response::new(Body::from(json.into_bytes()));
         *response.status_mut() = row.status;
         let headers = response.headers_mut();

@@ -10,18 +10,21 @@
 //! | `collections/{db}/{c}/entities` | GET |
 //! | `requests/{id}` | GET |
 //!
-//! Beside `/v1` there are `/healthz`, `/readyz`, and `/problems/{name}`, to which the `type` of every
-//! problem leads.
+//! Beside `/v1` there are `/healthz`, `/readyz`, and `/problems/{name}`, to which the `type` of
+//! every problem leads.
 //!
 //! # Invariants
 //!
-//! - The gateway holds no data: what it knows of a request is gone with the request. That a request is
-//!   carried out once is the log's business, also when it comes again through another gateway.
-//! - An entity's body is its document's text as it is stored; on a read it is neither parsed nor copied.
-//! - Whatever can be refused without the log is: a request that comes into it is well-formed, and its
-//!   database was there.
+//! - The gateway holds no data: what it knows of a request is gone with the request. That a request
+//!   is carried out once is the log's business, also when it comes again through another gateway.
+//! - An entity's body is its document's text as it is stored; on a read it is neither parsed nor
+//!   copied.
+//! - Whatever can be refused without the log is: a request that comes into it is well-formed, and
+//!   its database was there.
 //! - Every answer that is no success is a problem document (RFC 9457), but for two that hyper gives
 //!   before there is a request: 400 to what is no HTTP, and 431 to a header beyond all bounds.
+//! - `request_id` in a problem is the request's name in the log, if it got there. Otherwise it is a
+//!   fresh one that only the answer has; successes have none.
 //! - There is no task for a request, and no timer unless something has to be waited for.
 
 mod batch;

@@ -1,5 +1,5 @@
-//! What the outcome of a request looks like in HTTP: the same for a single request, a part of a batch,
-//! and a request that is asked about later.
+//! What the outcome of a request looks like in HTTP: the same for a single request, a part of a
+//! batch, and a request that is asked about later.
 
 use axum::{
     body::Body,
@@ -25,8 +25,8 @@ use crate::{
     problem::Kind,
 };
 
-/// The answer to a request for one entity. `sent` is the document that the entity has after it, where
-/// the request itself told it.
+/// The answer to a request for one entity. `sent` is the document that the entity has after it,
+/// where the request itself told it.
 pub(crate) fn answered(
     answered: Answered,
     sent: Option<Document>,
@@ -48,7 +48,8 @@ pub(crate) fn answered(
         }
         Outcome::Updated(revision) | Outcome::Read(revision) => (StatusCode::OK, Some(revision)),
     };
-    // Of a replay, only the one who has it knows whether the document is still that of the revision.
+    // Of a replay, only the one who has it knows whether the document is still that of the
+    // revision.
     let value = value.or(if replayed { None } else { sent });
     let value = value.filter(|_| revision.is_some() && !prefer.is_minimal());
     let mut response = match value {

@@ -23,7 +23,8 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// Reads the header. `scope` tells what a key is for; `fields` what tells requests under it apart.
+    /// Reads the header. `scope` tells what a key is for; `fields` what tells requests under it
+    /// apart.
     pub(crate) fn read(
         headers: &HeaderMap,
         scope: impl FnOnce() -> String,

@@ -21,8 +21,8 @@ use tokio::{
 use self::patient::Patient;
 use crate::{limits::HEADER_BUFFER_BYTES_MAX, router, settings::Settings};
 
-/// Serves the gateway until `shutdown` is ready. Then no connection is taken any more, requests under
-/// way are waited for until the drain timeout, and what is left is cut off.
+/// Serves the gateway until `shutdown` is ready. Then no connection is taken any more, requests
+/// under way are waited for until the drain timeout, and what is left is cut off.
 ///
 /// # Errors
 ///
@@ -56,7 +56,8 @@ pub async fn serve(
                 }
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) if failures < ACCEPT_FAILURES_MAX => {
-                    // Most often the process has no file left; a connection that ends gives one back.
+                    // Most often the process has no file left; a connection that ends gives one
+                    // back.
                     tracing::warn!(%error, "no connection could be taken");
                     failures += 1;
                     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -67,8 +67,8 @@ async fn entities(arrival: Arrival, scope: Scope) -> Answer {
     }))
 }
 
-/// A list: the member that its pages have it under, and its URL's path, by which its cursors are told
-/// from those of others.
+/// A list: the member that its pages have it under, and its URL's path, by which its cursors are
+/// told from those of others.
 pub(super) struct List {
     pub(super) name: &'static str,
     pub(super) path: String,

@@ -28,8 +28,8 @@ pub(super) async fn read(arrival: Arrival) -> Answer {
     Ok(respond::json(StatusCode::OK, json.into_bytes()))
 }
 
-/// Writes the members of the answer. A batch of one part cannot be told from a single request, so both
-/// are answered as either.
+/// Writes the members of the answer. A batch of one part cannot be told from a single request, so
+/// both are answered as either.
 fn write_answer(json: &mut Json, id: &RequestId, view: &RequestView) {
     if let [answer] = &*view.answers {
         respond::write_part(json, id, None, answer.as_ref(), None, false);

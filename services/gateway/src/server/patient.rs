@@ -12,8 +12,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A connection whose writes fail if the peer takes nothing for too long. The timer is made only once
-/// a write has to wait.
+/// A connection whose writes fail if the peer takes nothing for too long. The timer is made only
+/// once a write has to wait.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,

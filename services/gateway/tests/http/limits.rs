@@ -1,8 +1,10 @@
 //! What is too large, too deep, or not right in itself.
 
+use std::time::Duration;
+
 use tidelog_gateway::{Settings, limits};
 
-use crate::system::{script, script_with, settings};
+use crate::system::{crowded, script, script_with, settings};
 
 const PATH: &str = "/v1/entities/shop/orders/eu/42";
 const MIB: usize = 1024 * 1024;
@@ -148,5 +150,21 @@ fn bodies_that_would_fill_the_memory_are_refused_for_now() {
         let answer = shop.put(PATH, "\"0123456789\"").await;
         answer.fails(503, "busy", "the room that there is").has("retry-after", "1");
         shop.put(PATH, "1").await.is(201);
+    });
+}
+
+#[test]
+fn requests_beyond_those_that_may_be_under_way_are_refused_for_now() {
+    crowded(1, async |shop| {
+        shop.stall(Duration::from_millis(500));
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            shop.put("/v1/entities/shop/orders/eu/43", "1").await
+        };
+        let (first, late) = tokio::join!(shop.put(PATH, "1"), late);
+        first.is(201);
+        let late = late.fails(503, "busy", "too many requests are under way; none was sent");
+        late.has("retry-after", "1");
+        shop.get("/v1/entities/shop/orders/eu/43").await.is(404);
     });
 }

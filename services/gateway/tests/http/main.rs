@@ -1,5 +1,5 @@
-//! The gateway over the real machines, the real runner and the real driver, on a log in memory: every
-//! script below speaks HTTP to a server that listens.
+//! The gateway over the real machines, the real runner and the real driver, on a log in memory:
+//! every script below speaks HTTP to a server that listens.
 
 mod batches;
 mod client;

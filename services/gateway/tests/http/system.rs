@@ -39,7 +39,23 @@ pub(crate) fn script_with<F: Future<Output = ()>>(
     settings: Settings,
     test: impl FnOnce(Arc<System>) -> F,
 ) {
-    unconnected(settings, async |system| {
+    prepared(settings, Options::new("test-1"), test);
+}
+
+/// The same, with a driver that has few requests under way at a time.
+pub(crate) fn crowded<F: Future<Output = ()>>(
+    in_flight_max: usize,
+    test: impl FnOnce(Arc<System>) -> F,
+) {
+    prepared(settings(), Options { in_flight_max, ..Options::new("test-1") }, test);
+}
+
+fn prepared<F: Future<Output = ()>>(
+    settings: Settings,
+    options: Options,
+    test: impl FnOnce(Arc<System>) -> F,
+) {
+    run_script(settings, options, async |system| {
         system.connect().await;
         system.put("/v1/databases/shop", "").await.is(201);
         test(system).await;
@@ -51,10 +67,18 @@ pub(crate) fn unconnected<F: Future<Output = ()>>(
     settings: Settings,
     test: impl FnOnce(Arc<System>) -> F,
 ) {
+    run_script(settings, Options::new("test-1"), test);
+}
+
+fn run_script<F: Future<Output = ()>>(
+    settings: Settings,
+    options: Options,
+    test: impl FnOnce(Arc<System>) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let everything = async {
-        let system = System::start(settings).await;
+        let system = System::start(settings, options).await;
         test(system).await;
     };
     let limited = async {
@@ -69,7 +93,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 impl System {
-    async fn start(settings: Settings) -> Arc<Self> {
+    async fn start(settings: Settings, options: Options) -> Arc<Self> {
         let memory = Memory::new(Layout::new(3).expect("a layout"));
         spawn_local(tick(memory.clone()));
         spawn_local(work(memory.clone(), EntityBatch));
@@ -83,8 +107,7 @@ impl System {
             Box::new(ResponseAccumulator),
         ];
         let queries = Arc::new(LocalQueries::new(memory.clone(), services));
-        let (driver, connection) =
-            Driver::new(memory.clone(), queries, Options::new("test-1")).expect("a driver");
+        let (driver, connection) = Driver::new(memory.clone(), queries, options).expect("a driver");
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

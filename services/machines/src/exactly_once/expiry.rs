@@ -49,7 +49,7 @@ fn sweep(state: &mut State<'_>) {
         if is_gone {
             state.remove(&EXPIRIES, expiry);
         }
-        if left == 0 || !is_gone {
+        if left == 0 {
             state.put(&SWEEP, &(), &expiry.to_bytes());
             return;
         }

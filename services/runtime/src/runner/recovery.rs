@@ -38,15 +38,19 @@ impl Recovery {
         self.failures.remove(&partition);
     }
 
-    /// The partition is restored.
+    /// The partition has its task.
     pub(super) fn restored(&mut self, partition: PartitionId) {
         self.due.remove(&partition);
     }
 
-    /// The partition is not ours any more.
+    /// The partition is not ours any more. Its failures stay: nothing has shown that they are over.
     pub(super) fn gone(&mut self, partition: PartitionId) {
         self.due.remove(&partition);
-        self.failures.remove(&partition);
+    }
+
+    /// The partitions that are ours and have no task.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = PartitionId> {
+        self.due.keys().copied()
     }
 
     /// A partition that is to be restored by now.

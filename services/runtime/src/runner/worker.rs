@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{RunError, Settings, TaskState, Watch};
 
-pub(super) struct Worker<'a, X: Session, S: ?Sized> {
+pub(super) struct Worker<'a, X: Session, S: Service + ?Sized> {
     session: X,
     service: &'a S,
     settings: &'a Settings,
@@ -90,8 +90,8 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
     ) -> Result<(), Interrupt> {
         loop {
             while let Some(partition) = self.recovery.due(self.session.now()) {
+                // Restoring may take long, and what is done must not wait for it.
                 self.flush().await?;
-                // The commit may have failed, and more be due, or this not any more.
                 let Some(outcome) = race(stop.as_mut(), self.restore(partition)).await else {
                     return self.leave().await;
                 };
@@ -263,10 +263,11 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
     }
 }
 
-impl<X: Session, S: ?Sized> Drop for Worker<'_, X, S> {
+impl<X: Session, S: Service + ?Sized> Drop for Worker<'_, X, S> {
     fn drop(&mut self) {
-        for task in self.tasks.values() {
-            self.watch.task(task.id, TaskState::Gone);
+        let ours = self.tasks.keys().copied().chain(self.recovery.partitions());
+        for partition in ours {
+            self.watch.task(self.id(partition), TaskState::Gone);
         }
     }
 }

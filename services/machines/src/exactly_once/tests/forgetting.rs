@@ -64,17 +64,32 @@ fn a_silent_client_is_forgotten_a_day_after_all_that_it_stamped() {
 
 #[test]
 fn a_refusal_is_final_though_its_client_is_forgotten() {
+    // Both stamped by a clock that is a day and a half ahead.
+    let stale = (increment(5, 1, hours(36)), "stale-request");
+    let ahead = (increment(20_000, 1, hours(36)), "too-far-ahead");
+    for (refused, reason) in [stale, ahead] {
+        let mut harness = Harness::new(EntityStorage);
+        tell(&mut harness, 1_000, increment(9, 9, 1_000));
+        assert_eq!(tell(&mut harness, 1_000, refused.clone()), reason);
+        for hour in 1..=80 {
+            poke(&mut harness, hours(hour));
+            let mut copy = harness.clone();
+            let told = tell(&mut copy, hours(hour), refused.clone());
+            let expected = if hour <= 48 { reason } else { "expired-request" };
+            assert!([reason, expected].contains(&&*told), "{reason} at hour {hour}: {told}");
+        }
+        assert_eq!(revision(&harness), 1);
+        assert_eq!(harness.count(TableId::Clients), 25, "those that poked within a day");
+    }
+}
+
+#[test]
+fn a_key_is_remembered_for_a_caller_whose_clock_is_ahead() {
     let mut harness = Harness::new(EntityStorage);
-    tell(&mut harness, 1_000, increment(9, 9, 1_000));
-    // Stamped by a clock that is a day and a half ahead.
-    let stale = increment(5, 1, hours(36));
-    let ahead = increment(20_000, 1, hours(36));
-    for hour in 0..=80 {
-        poke(&mut harness, hours(hour) + 2_000);
-        let told = tell(&mut harness, hours(hour) + 2_000, stale.clone());
-        assert!(["stale-request", "expired-request"].contains(&&*told), "{hour}: {told}");
-        let told = tell(&mut harness, hours(hour) + 2_000, ahead.clone());
-        assert!(["too-far-ahead", "expired-request"].contains(&&*told), "{hour}: {told}");
+    for (number, first_sent) in [(1, 1_000), (2, hours(30))] {
+        let mut patch = increment(number, 1, first_sent);
+        patch.key = Some(key("k", "body"));
+        tell(&mut harness, 1_000, patch);
     }
     assert_eq!(revision(&harness), 1);
 }
