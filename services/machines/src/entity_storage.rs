@@ -5,7 +5,8 @@
 //!   those of the module `exactly_once`.
 //! - A change applies whole or not at all, raises the revision by one (also where the document
 //!   stays equal), and is published with the document before and after.
-//! - A condition is checked before anything else of a request that is carried out.
+//! - A condition is checked before anything else of a request that is carried out, except that a
+//!   read or a deletion of what does not exist says that.
 //! - Reads keep no completion records and are not refused: a read seen again is read again. Nothing
 //!   can be done twice by that, whoever still waits gets an answer, and reads stay free of writes.
 //! - After a crash a record is handled again on the state before it: same effects, same state. A

@@ -25,17 +25,10 @@ impl From<Outcome> for Told {
 pub(super) fn read(state: &State<'_>, patch: &EntityPatch) -> Told {
     let row = rows::find(state, &patch.entity);
     let exists_at = row.exists_at();
-    if !patch.request.condition.holds(exists_at) {
-        let problem = apply::precondition_failed(&patch.entity, exists_at);
+    if let Some(problem) = apply::refusal(patch, exists_at) {
         return Outcome::Failed { problem, revision: exists_at }.into();
     }
-    match row.document {
-        Some(document) => {
-            let outcome = Outcome::Read(row.revision);
-            Told { outcome, value: Some(document), replayed: false }
-        }
-        None => Outcome::failed(apply::not_found(&patch.entity)).into(),
-    }
+    Told { outcome: Outcome::Read(row.revision), value: row.document, replayed: false }
 }
 
 /// Tells the outcome of a write again, with the document while it is still the one after the write.

@@ -15,8 +15,7 @@ use super::{
 pub(super) fn write(patch: &EntityPatch, state: &mut State<'_>, effects: &mut Effects) -> Told {
     let before = rows::find(state, &patch.entity);
     let exists_at = before.exists_at();
-    if !patch.request.condition.holds(exists_at) {
-        let problem = precondition_failed(&patch.entity, exists_at);
+    if let Some(problem) = refusal(patch, exists_at) {
         return Outcome::Failed { problem, revision: exists_at }.into();
     }
     let document = match document_after(&patch.entity, &before, &patch.request.change) {
@@ -33,6 +32,19 @@ pub(super) fn write(patch: &EntityPatch, state: &mut State<'_>, effects: &mut Ef
     let value = after.document.clone().filter(|_| patch.wants_value);
     publish(patch, kind, before, after, state, effects);
     Told { outcome, value, replayed: false }
+}
+
+/// Why a request is not carried out at all, if that is so.
+///
+/// What can only be done to an entity that exists finds none before its condition is looked at: a
+/// condition is not evaluated where the request would fail without it (RFC 9110, section 13.2.1).
+pub(super) fn refusal(patch: &EntityPatch, exists_at: Option<Revision>) -> Option<Problem> {
+    let needs_entity = matches!(patch.request.change, Change::Read | Change::Delete);
+    if needs_entity && exists_at.is_none() {
+        return Some(not_found(&patch.entity));
+    }
+    let holds = patch.request.condition.holds(exists_at);
+    (!holds).then(|| precondition_failed(&patch.entity, exists_at))
 }
 
 fn publish(
@@ -72,7 +84,6 @@ fn document_after(
         Change::Create(document) | Change::Replace(document) => {
             return Ok(Some(document.clone()));
         }
-        Change::Delete if before.document.is_none() => return Err(not_found(id)),
         Change::Delete => return Ok(None),
         Change::Patch(patch) => patch.apply(start()?)?,
         Change::Merge(document) => patch::merge(start()?, &document.to_value()?)?,
@@ -81,11 +92,11 @@ fn document_after(
     Ok(Some(Document::from_value(&value)?))
 }
 
-pub(super) fn not_found(id: &EntityId) -> Problem {
+fn not_found(id: &EntityId) -> Problem {
     Problem::new(ProblemKind::NotFound, format_args!("there is no entity {id}"))
 }
 
-pub(super) fn precondition_failed(id: &EntityId, exists_at: Option<Revision>) -> Problem {
+fn precondition_failed(id: &EntityId, exists_at: Option<Revision>) -> Problem {
     match exists_at {
         Some(revision) => Problem::new(
             ProblemKind::PreconditionFailed,

@@ -26,13 +26,16 @@ fn model(model: &mut Model, id: &str, request: &PartRequest) -> Told {
     let (revision, value) = model.get(id).cloned().unwrap_or((0, None));
     let exists_at = value.as_ref().map(|_| revision);
     let failed = |kind: ProblemKind| (kind.name().to_owned(), exists_at, None);
+    if matches!(request.change, Change::Read | Change::Delete) && value.is_none() {
+        return failed(ProblemKind::NotFound);
+    }
     if !request.condition.holds(exists_at.map(Revision)) {
         return failed(ProblemKind::PreconditionFailed);
     }
     let start = || value.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     let after = match (&request.change, &value) {
         (Change::Read, Some(value)) => return ("read".into(), exists_at, Some(value.clone())),
-        (Change::Read | Change::Delete, None) => return failed(ProblemKind::NotFound),
+        (Change::Read | Change::Delete, None) => unreachable!("told above"),
         (Change::Create(_), Some(_)) => return failed(ProblemKind::PreconditionFailed),
         (Change::Create(new) | Change::Replace(new), _) => Ok(Some(parsed(new))),
         (Change::Delete, Some(_)) => Ok(None),

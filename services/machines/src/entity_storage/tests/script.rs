@@ -86,12 +86,11 @@ fn each_kind_of_change_does_what_it_says() {
 }
 
 #[test]
-fn conditions_are_checked_before_anything_else() {
+fn conditions_are_checked_before_what_they_guard() {
     assert_snapshot!(script(EntityStorage, &conditions()), @r#"
     1000: patch app:0:1:1000 part 1/1: delete shop/orders/eu/42 with value
-      answer app:0:1:1000 part 1/1: shop/orders/eu/42 failed, precondition-failed: the
-            precondition is on an entity that exists, and there is no shop/orders/eu/42 (@0 at
-            1000)
+      answer app:0:1:1000 part 1/1: shop/orders/eu/42 failed, not-found: there is no entity
+            shop/orders/eu/42 (@0 at 1000)
     1001: patch app:0:2:1000 part 1/1: replace shop/orders/eu/42 with value
       answer app:0:2:1000 part 1/1: shop/orders/eu/42 failed, precondition-failed: the
             precondition is on an entity that exists, and there is no shop/orders/eu/42 (@1 at
