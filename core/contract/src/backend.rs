@@ -63,12 +63,8 @@ pub trait Answering: Backend {
 /// A backend whose retention can be told to hurry.
 pub trait Trimming: Backend {
     /// Removes the records before `start` from a partition, read or not.
-    fn trim(
-        &self,
-        topic: Topic,
-        partition: PartitionId,
-        start: Offset,
-    ) -> impl Future<Output = ()>;
+    fn trim(&self, topic: Topic, partition: PartitionId, start: Offset)
+    -> impl Future<Output = ()>;
 }
 
 /// Makes fresh logs.

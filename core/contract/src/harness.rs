@@ -1,20 +1,19 @@
 //! What the laws have in common: a member that checks everything that it is given.
 
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    ops::{Bound, ControlFlow},
-    sync::Arc,
-    time::Duration,
+mod records;
+
+pub(crate) use records::{
+    append, count, number, payloads, read_from, record, rows, scan, send, texts,
 };
 
-use bytes::Bytes;
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
+
 use tidelog_core::{
-    Destination, Layout, Offset, Outgoing, Overlay, PartitionId, ServiceName, Spec, TableId,
-    Tables, Timestamp, Topic,
+    Layout, Offset, Outgoing, Overlay, PartitionId, ServiceName, Spec, TableId, Tables, Timestamp,
+    Topic,
     port::{
-        Append, AppendOutcome, Client, Commit, CommitOutcome, Event, Record, Restored, Session,
-        SessionError, TaskCommit, Transport, Wait,
+        Commit, CommitOutcome, Event, Record, Restored, Session, SessionError, TaskCommit,
+        Transport, Wait,
     },
 };
 
@@ -79,7 +78,10 @@ pub(crate) enum Step {
 }
 
 impl<X: Session> Member<X> {
-    pub(crate) async fn join<T: Transport<Session = X>>(transport: &T, spec: &'static Spec) -> Self {
+    pub(crate) async fn join<T: Transport<Session = X>>(
+        transport: &T,
+        spec: &'static Spec,
+    ) -> Self {
         let session = transport.join(spec).await.expect("joining a log that is there");
         Self { session, tasks: BTreeMap::new(), spec }
     }
@@ -192,13 +194,33 @@ impl<X: Session> Member<X> {
     /// What every task of the test's service has to commit: it counts the records of each key, and
     /// copies them to the first output.
     pub(crate) fn work_off(&mut self) -> Vec<TaskCommit> {
-        let worked_off = self.partitions().into_iter().filter_map(|partition| {
-            let seen = std::mem::take(&mut self.tasks.get_mut(&partition)?.seen);
-            let (rows, sends) = count_and_copy(partition, &self.tasks[&partition].tables, &seen);
-            let work = TaskCommit { rows: Arc::new(rows), sends, ..self.work(partition) };
-            (!seen.is_empty()).then_some(work)
-        });
-        worked_off.collect()
+        self.work_off_some(usize::MAX)
+    }
+
+    /// As [`Member::work_off`], at most so many records of each task.
+    pub(crate) fn work_off_some(&mut self, limit: usize) -> Vec<TaskCommit> {
+        let mut commits = Vec::new();
+        for (partition, task) in &mut self.tasks {
+            let rest = task.seen.split_off(limit.min(task.seen.len()));
+            let seen = std::mem::replace(&mut task.seen, rest);
+            if seen.is_empty() {
+                continue;
+            }
+            let (rows, sends) = count_and_copy(*partition, &task.tables, &seen);
+            // What is left is what is to be read next.
+            let next = |topic| task.seen.iter().find(|(of, _)| *of == topic);
+            let position = |(topic, read): (&Topic, &Offset)| {
+                (*topic, next(*topic).map_or(*read, |(_, record)| record.offset))
+            };
+            commits.push(TaskCommit {
+                partition: *partition,
+                positions: task.positions.iter().map(position).collect(),
+                task_time: task.task_time,
+                rows: Arc::new(rows),
+                sends,
+            });
+        }
+        commits
     }
 
     /// Commits, and waits for the outcome.
@@ -267,112 +289,4 @@ fn count_and_copy(
         sends.push(send(OUTPUTS[0], partition, key, payload));
     }
     (rows, sends)
-}
-
-/// A number as the value of a row.
-pub(crate) fn number(number: u64) -> Bytes {
-    Bytes::copy_from_slice(&number.to_be_bytes())
-}
-
-/// What [`number`] was given.
-pub(crate) fn count(row: Option<&Bytes>) -> u64 {
-    row.map_or(0, |row| u64::from_be_bytes(row[..].try_into().expect("a row of eight bytes")))
-}
-
-pub(crate) fn send(
-    topic: Topic,
-    partition: PartitionId,
-    key: impl AsRef<[u8]>,
-    payload: impl AsRef<[u8]>,
-) -> Outgoing {
-    Outgoing {
-        topic,
-        destination: Destination::Partition(partition),
-        key: Bytes::copy_from_slice(key.as_ref()),
-        payload: Bytes::copy_from_slice(payload.as_ref()),
-    }
-}
-
-pub(crate) fn record(
-    topic: Topic,
-    partition: PartitionId,
-    key: impl AsRef<[u8]>,
-    payload: impl AsRef<[u8]>,
-) -> Append {
-    Append {
-        topic,
-        partition,
-        key: Bytes::copy_from_slice(key.as_ref()),
-        payload: Bytes::copy_from_slice(payload.as_ref()),
-    }
-}
-
-/// Appends records, which must work.
-pub(crate) async fn append(client: &impl Client, records: Vec<Append>) -> Vec<Offset> {
-    let outcomes = client.append(records).await.into_iter();
-    let offset = |outcome| match outcome {
-        AppendOutcome::Appended(offset) => offset,
-        AppendOutcome::Rejected(why) | AppendOutcome::Unknown(why) => panic!("an append: {why}"),
-    };
-    outcomes.map(offset).collect()
-}
-
-/// Reads so many records of a partition, from an offset on.
-pub(crate) async fn read_from(
-    client: &impl Client,
-    (topic, partition): (Topic, PartitionId),
-    from: Offset,
-    count: usize,
-) -> Vec<Record> {
-    let (mut found, mut next, mut time) = (Vec::new(), from, Timestamp::ZERO);
-    let deadline = client.now().plus(PATIENCE);
-    while found.len() < count {
-        let records = client.read(topic, partition, next, deadline).await.expect("a read");
-        let all = found.len();
-        assert!(!records.is_empty(), "in vain waited for record {all} of {topic}/{partition}");
-        for record in records {
-            assert!(record.offset >= next, "{topic}/{partition} went back to {}", record.offset);
-            assert!(record.time >= time, "append time went back at {}", record.offset);
-            (next, time) = (record.offset.next(), record.time);
-            found.push(record);
-        }
-    }
-    assert_eq!(found.len(), count, "{topic}/{partition} has more records than were written");
-    found
-}
-
-/// The payloads of so many records from the start of a partition on.
-pub(crate) async fn payloads(
-    client: &impl Client,
-    topic: Topic,
-    partition: PartitionId,
-    count: usize,
-) -> Vec<String> {
-    let records = read_from(client, (topic, partition), Offset(0), count).await;
-    texts(records.iter())
-}
-
-pub(crate) fn texts<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<String> {
-    records.map(|record| String::from_utf8_lossy(&record.payload).into_owned()).collect()
-}
-
-/// All rows of a table.
-pub(crate) fn rows(tables: &impl Tables, table: TableId) -> BTreeMap<Bytes, Bytes> {
-    scan(tables, table, (Bound::Unbounded, Bound::Unbounded), usize::MAX).into_iter().collect()
-}
-
-/// The first rows of a table within bounds.
-pub(crate) fn scan(
-    tables: &impl Tables,
-    table: TableId,
-    (from, to): (Bound<&[u8]>, Bound<&[u8]>),
-    limit: usize,
-) -> Vec<(Bytes, Bytes)> {
-    let mut found = Vec::new();
-    let mut visit = |key: &[u8], value| {
-        found.push((Bytes::copy_from_slice(key), value));
-        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
-    tables.range(table, from, to, &mut visit).expect("a table that can be read");
-    found
 }

@@ -8,7 +8,10 @@
 //! Tests can tell it what is to become of commits ([`Fate`]), take partitions away, let reads fail,
 //! and look at everything. A [`Flaw`] makes it break one law.
 
+#![expect(clippy::disallowed_types, reason = "a client of the log goes to any thread, so it locks")]
+
 mod client;
+mod commit;
 mod control;
 mod flaw;
 mod group;

@@ -89,7 +89,8 @@ impl Message {
 /// A value as a row of a table, or as a payload: its format version, then postcard.
 #[must_use]
 pub fn encode_row<T: Serialize>(value: &T) -> Bytes {
-    const REASON: &str = "our messages have no type that postcard cannot write, and a Vec takes all";
+    const REASON: &str =
+        "our messages have no type that postcard cannot write, and a Vec takes all";
     // Counting first costs less than a buffer that grows.
     let size = postcard::serialize_with_flavor(value, Size::default()).expect(REASON);
     let mut bytes = Vec::with_capacity(1 + size);

@@ -43,7 +43,8 @@ pub trait Transport {
 /// 7. Input that retention took away before it was read stops the task, with
 ///    [`Event::InputLost`]; nothing starts again from the beginning by itself.
 ///
-/// Futures need not be `Send`. [`Session::next`] can be dropped at any time without loss.
+/// Futures need not be `Send`. [`Session::next`] can be dropped at any time without loss, and so can
+/// [`Session::restore`]: the partition is then still to be restored.
 pub trait Session {
     /// The committed tables of a task.
     type Tables: Tables;

@@ -1,6 +1,6 @@
 //! What the node writes about itself: `tracing` events, to standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -18,7 +18,10 @@ pub(crate) fn start(settings: &ServeSettings) -> Result<(), Failure> {
             settings.log
         ))
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     let started = match settings.log_format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),

@@ -10,5 +10,7 @@ mod imports;
 mod interrupts;
 #[path = "cli/scripted.rs"]
 mod scripted;
+#[path = "cli/state.rs"]
+mod state;
 #[path = "cli/tool.rs"]
 mod tool;

@@ -176,7 +176,8 @@ pub fn ten_thousand_records_are_read_once_in_order<B: Backend>(fresh: Fresh<'_, 
         let records = |first| {
             (first..first + 500).map(|n| record(PLACE.0, PLACE.1, format!("{n}"), format!("{n}")))
         };
-        let appends = (0..RECORDS).step_by(500).map(|first| client.append(records(first).collect()));
+        let appends =
+            (0..RECORDS).step_by(500).map(|first| client.append(records(first).collect()));
         for append in appends.collect::<Vec<_>>() {
             append.await;
         }

@@ -64,9 +64,8 @@ pub fn the_sends_of_a_commit_keep_their_order<B: Backend>(fresh: Fresh<'_, B>) {
             member.committed(work.into()).await;
         }
         let found = payloads(&backend.client(), OUTPUTS[0], PartitionId(0), 300).await;
-        let expected = (0..3).flat_map(|round| {
-            (0..100).map(move |n| format!("{round} of {}: {}", n / 50, n % 50))
-        });
+        let expected = (0..3)
+            .flat_map(|round| (0..100).map(move |n| format!("{round} of {}: {}", n / 50, n % 50)));
         for (found, expected) in found.into_iter().zip(expected) {
             assert_eq!(found, expected);
         }

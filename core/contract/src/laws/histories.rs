@@ -21,7 +21,7 @@ use crate::{
 
 const PARTITIONS: u32 = 2;
 
-/// Something that happens.
+/// Something that happens to the members, or to the log.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
     /// Records are appended: input, partition, and key of each.
@@ -187,14 +187,12 @@ async fn check<B: Backend>(
         let counts = counts.into_iter().map(|(key, count)| (key, number(count))).collect();
         assert_eq!(rows(&task.tables, TableId::Entities), counts, "what {partition} counted");
         let copies = payloads(&backend.client(), OUTPUTS[0], *partition, appended.len()).await;
-        for input in 0..INPUTS.len() {
+        for (input, topic) in INPUTS.iter().enumerate() {
             let of = |(n, (of, _)): (usize, &(usize, u8))| (*of == input).then(|| text(input, n));
             let expected: Vec<_> = appended.iter().enumerate().filter_map(of).collect();
-            let prefix = text(input, 0).replace('0', "");
-            let _ = prefix;
-            let copies: Vec<_> =
-                copies.iter().filter(|copy| copy.starts_with(INPUTS[input].name())).cloned().collect();
-            assert_eq!(copies, expected, "what {partition} copied of {}", INPUTS[input]);
+            let mut copies = copies.clone();
+            copies.retain(|copy| copy.starts_with(topic.name()));
+            assert_eq!(copies, expected, "what {partition} copied of {topic}");
         }
     }
 }

@@ -146,9 +146,8 @@ pub fn an_evicted_owner_can_commit_nothing<B: Backend>(fresh: Fresh<'_, B>) {
         owner.read(2).await;
         assert_not_committed(zombie.commit(tasks).await);
         // Not even positions alone, which would let it skip what the owner has to do.
-        let unmoved = owner.tasks.values().all(|task| {
-            rows(&task.tables, TableId::Entities).is_empty()
-        });
+        let unmoved =
+            owner.tasks.values().all(|task| rows(&task.tables, TableId::Entities).is_empty());
         assert!(unmoved, "rows of an evicted owner");
         let tasks = owner.work_off();
         owner.committed(tasks).await;
@@ -196,9 +195,7 @@ pub fn an_eviction_during_a_commit_leaves_all_of_it_or_nothing<B: Backend>(fresh
         backend.evict(SORTER.name).await;
         let outcome = zombie.step(Wait::Commit).await;
         let mut owner = Member::join_all(&transport, &SORTER).await;
-        let done = [0, 1].map(|it| {
-            owner.tasks[&PartitionId(it)].positions[&INPUTS[0]] > Offset(0)
-        });
+        let done = [0, 1].map(|it| owner.tasks[&PartitionId(it)].positions[&INPUTS[0]] > Offset(0));
         assert_eq!(done[0], done[1], "one task was committed without the other");
         match &outcome {
             Ok(Step::Outcome(CommitOutcome::Committed)) => assert!(done[0], "{outcome:?}"),
@@ -253,7 +250,8 @@ async fn two_members<T: Transport>(transport: &T) -> (Member<T::Session>, Member
 
 fn assert_not_committed(outcome: Result<CommitOutcome, SessionError>) {
     match outcome {
-        Ok(CommitOutcome::Rejected(_) | CommitOutcome::Unknown(_)) | Err(SessionError::Lost(_)) => {}
+        Ok(CommitOutcome::Rejected(_) | CommitOutcome::Unknown(_)) | Err(SessionError::Lost(_)) => {
+        }
         other => panic!("an evicted owner's commit ended with {other:?}"),
     }
 }

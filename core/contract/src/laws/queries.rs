@@ -11,8 +11,8 @@ use tidelog_core::{
 use crate::{
     Answering, Fresh,
     harness::{
-        GLANCE, INPUTS, Member, OUTPUTS, PATIENCE, SORTER, append, layout, number, payloads, record,
-        rows, send,
+        GLANCE, INPUTS, Member, OUTPUTS, PATIENCE, SORTER, append, layout, number, payloads,
+        record, rows, send,
     },
 };
 
@@ -53,8 +53,7 @@ pub fn a_snapshot_stays_as_it_was<B: Answering>(fresh: Fresh<'_, B>) {
             written.insert(TableId::Entities, b"changes", Some(number(n)));
             written.insert(TableId::Entities, format!("new {n}").as_bytes(), Some(number(n)));
             let sends = vec![send(OUTPUTS[0], TASK.partition, "k", "seen")];
-            let work =
-                TaskCommit { rows: Arc::new(written), sends, ..member.work(TASK.partition) };
+            let work = TaskCommit { rows: Arc::new(written), sends, ..member.work(TASK.partition) };
             member.committed(vec![work]).await;
             payloads(&backend.client(), OUTPUTS[0], TASK.partition, n as usize + 1).await;
             taken.push(snapshots.snapshot(TASK, None).await.expect("a snapshot"));
@@ -73,7 +72,8 @@ pub fn a_snapshot_waits_until_its_task_has_read_a_record<B: Answering>(fresh: Fr
         let (client, snapshots) = (backend.client(), backend.snapshots());
         let mut member = Member::join_all(&backend.transport(), &SORTER).await;
         for n in 1..=10 {
-            let offset = append(&client, vec![record(INPUTS[0], TASK.partition, "k", "v")]).await[0];
+            let offset =
+                append(&client, vec![record(INPUTS[0], TASK.partition, "k", "v")]).await[0];
             let position = Position { topic: INPUTS[0], partition: TASK.partition, offset };
             let works = async {
                 member.read(1).await;

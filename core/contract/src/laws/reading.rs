@@ -35,9 +35,9 @@ pub fn records_arrive_in_offset_order_with_what_was_appended<B: Backend>(fresh: 
         member.read(appended.len()).await;
         for partition in member.partitions() {
             for topic in INPUTS {
-                let expected = appended.iter().filter(|(record, _)| {
-                    record.topic == topic && record.partition == partition
-                });
+                let expected = appended
+                    .iter()
+                    .filter(|(record, _)| record.topic == topic && record.partition == partition);
                 let expected = expected.map(|(it, at)| (*at, it.key.clone(), it.payload.clone()));
                 let seen = member.tasks[&partition].seen.iter();
                 let seen = seen.filter(|(of, _)| *of == topic);
@@ -194,8 +194,8 @@ pub fn a_dropped_next_loses_nothing<B: Backend>(fresh: Fresh<'_, B>) {
         let mut member = Member::join_all(&backend.transport(), &SORTER).await;
         for n in 0..200u32 {
             if n % 4 == 0 {
-                let records = (n..n + 4)
-                    .map(|n| record(INPUTS[0], PartitionId(n % 2), "k", format!("{n}")));
+                let records =
+                    (n..n + 4).map(|n| record(INPUTS[0], PartitionId(n % 2), "k", format!("{n}")));
                 append(&client, records.collect()).await;
             }
             // Polls once and drops; every tenth time waits for what is there.

@@ -16,6 +16,9 @@ use crate::{
     harness::{FOLLOWER, INPUTS, Member, SORTER, append, layout, number, record, rows, scan},
 };
 
+/// A scan: from where, to where, how many rows at most, and the keys that it finds.
+type Scan<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>, usize, &'a [&'a [u8]]);
+
 /// A task that has never committed has nothing, and reads its inputs from the start.
 pub fn a_task_without_history_begins_at_the_start_with_nothing<B: Backend>(fresh: Fresh<'_, B>) {
     let backend = fresh(layout(2));
@@ -79,7 +82,7 @@ pub fn ranges_keep_their_bounds_and_stop_when_told<B: Backend>(fresh: Fresh<'_, 
         member.committed(vec![work]).await;
         member.restore(only).await.expect("a restored partition");
         let tables = &member.tasks[&only].tables;
-        let cases: [(Bound<&[u8]>, Bound<&[u8]>, usize, &[&[u8]]); 11] = [
+        let cases: [Scan<'_>; 11] = [
             (Unbounded, Unbounded, 99, &keys),
             (Unbounded, Unbounded, 2, &keys[..2]),
             (Unbounded, Excluded(b"a"), 99, &keys[..2]),
@@ -167,7 +170,8 @@ pub fn restored_tables_equal_the_fold_of_the_commits<B: Backend>(fresh: Fresh<'_
         backend.block_on(async {
             let transport = backend.transport();
             let mut member = Member::join_all(&transport, &SORTER).await;
-            let mut model: BTreeMap<(PartitionId, TableId), BTreeMap<Bytes, Bytes>> = BTreeMap::new();
+            let mut model: BTreeMap<(PartitionId, TableId), BTreeMap<Bytes, Bytes>> =
+                BTreeMap::new();
             for (number, commit) in commits.iter().enumerate() {
                 let mut written = [Overlay::default(), Overlay::default()];
                 for (task, table, key, value) in commit {
@@ -192,7 +196,7 @@ pub fn restored_tables_equal_the_fold_of_the_commits<B: Backend>(fresh: Fresh<'_
             }
             drop(member);
             let member = Member::join_all(&transport, &SORTER).await;
-            for (task, table) in [0, 1].into_iter().flat_map(|it| SORTER.tables.iter().map(move |t| (PartitionId(it), *t))) {
+            for (task, table) in every_table() {
                 let expected = model.remove(&(task, table)).unwrap_or_default();
                 let tables = &member.tasks[&task].tables;
                 assert_eq!(rows(tables, table), expected);
@@ -200,9 +204,8 @@ pub fn restored_tables_equal_the_fold_of_the_commits<B: Backend>(fresh: Fresh<'_
                     assert_eq!(tables.get(table, key), Ok(Some(value.clone())));
                 }
                 let bounds = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-                let inside = expected.into_iter().filter(|(key, _)| {
-                    key[..] >= from[..] && key[..] < to[..]
-                });
+                let inside =
+                    expected.into_iter().filter(|(key, _)| key[..] >= from[..] && key[..] < to[..]);
                 if from <= to {
                     assert_eq!(scan(tables, table, bounds, usize::MAX), inside.collect::<Vec<_>>());
                 }
@@ -211,4 +214,10 @@ pub fn restored_tables_equal_the_fold_of_the_commits<B: Backend>(fresh: Fresh<'_
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Each table of both tasks.
+fn every_table() -> impl Iterator<Item = (PartitionId, TableId)> {
+    let of = |task| SORTER.tables.iter().map(move |table| (PartitionId(task), *table));
+    (0..2).flat_map(of)
 }

@@ -80,8 +80,8 @@ impl Group {
         self.owner(partition).is_some_and(|it| it.member == member && it.epoch == epoch)
     }
 
-    pub(super) fn release(&mut self, member: u64, partition: PartitionId) {
-        if self.owner(partition).is_some_and(|owner| owner.member == member) {
+    pub(super) fn release(&mut self, member: u64, partition: PartitionId, epoch: u64) {
+        if self.owns(member, partition, epoch) {
             self.owners.remove(&partition);
             self.balance();
         }

@@ -9,17 +9,11 @@ use std::{
 
 use tidelog_core::{
     Layout, Offset, PartitionId, Spec, Timestamp, Topic,
-    port::{
-        Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskId, Wait,
-    },
+    port::{Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskId, Wait},
 };
 
 use super::{
-    Memory,
-    control::{Committed, Fate},
-    flaw::Flaw,
-    group::News,
-    tables::MemoryTables,
+    Memory, commit::Committing, control::Fate, flaw::Flaw, group::News, tables::MemoryTables,
     world::World,
 };
 
@@ -40,14 +34,6 @@ pub struct MemorySession {
 struct Reading {
     positions: BTreeMap<Topic, Offset>,
     parked: bool,
-}
-
-struct Committing {
-    commit: Commit,
-    /// The ownerships under which it was begun.
-    epochs: BTreeMap<PartitionId, u64>,
-    fate: Fate,
-    due: Timestamp,
 }
 
 impl MemorySession {
@@ -78,14 +64,16 @@ impl MemorySession {
         let memory = self.memory.clone();
         let mut world = memory.world();
         if let Some(committing) = self.committing.take_if(|it| it.due <= world.now) {
-            return Poll::Ready(self.conclude(&mut world, committing));
+            let outcome = committing.conclude(&mut world, self.spec.name, self.member);
+            self.over |= outcome.is_err();
+            return Poll::Ready(outcome.map(Event::Committed));
         }
         let for_commit = wait == Wait::Commit;
         assert!(!for_commit || self.committing.is_some(), "there is no commit to wait for");
-        if !for_commit || world.has(Flaw::GivesRecordsWhileCommitting) {
-            if let Some(event) = self.happened(&mut world) {
-                return Poll::Ready(event);
-            }
+        if (!for_commit || world.has(Flaw::GivesRecordsWhileCommitting))
+            && let Some(event) = self.happened(&mut world)
+        {
+            return Poll::Ready(event);
         }
         let due = self.committing.as_ref().map(|committing| committing.due);
         let until = match wait {
@@ -154,41 +142,6 @@ impl MemorySession {
             return Some(Event::Records(Records { topic, partition, records }));
         }
         None
-    }
-
-    fn conclude(
-        &mut self,
-        world: &mut World,
-        Committing { commit, epochs, fate, .. }: Committing,
-    ) -> Result<Event, SessionError> {
-        let takes_all = world.has(Flaw::TakesCommitsOfTheEvicted);
-        let group = world.group(self.spec.name);
-        let owns = |(partition, epoch): (&_, &_)| group.owns(self.member, *partition, *epoch);
-        if !takes_all && !epochs.iter().all(owns) {
-            let text = "one of its partitions has another owner";
-            return Ok(Event::Committed(CommitOutcome::Rejected(text.into())));
-        }
-        if matches!(fate, Fate::Committed | Fate::UnknownAndDone) {
-            if world.has(Flaw::ShowsCommitsUnderWay) {
-                world.apply(self.spec.name, &without_sends(&commit).tasks);
-            } else {
-                world.apply(self.spec.name, &commit.tasks);
-            }
-            let (service, at) = (self.spec.name, world.now);
-            world.controls.history.push(Committed { service, at, tasks: commit.tasks });
-        }
-        let text: Box<str> = "a test wants it so".into();
-        match fate {
-            Fate::Committed => Ok(Event::Committed(CommitOutcome::Committed)),
-            Fate::Rejected => Ok(Event::Committed(CommitOutcome::Rejected(text))),
-            Fate::UnknownAndDone | Fate::UnknownAndNot => {
-                Ok(Event::Committed(CommitOutcome::Unknown(text)))
-            }
-            Fate::SessionLost => {
-                self.over = true;
-                Err(SessionError::Lost(text))
-            }
-        }
     }
 
     fn read_on(&mut self, world: &World, partition: PartitionId) {
@@ -277,9 +230,10 @@ impl Session for MemorySession {
     }
 
     fn release(&mut self, partition: PartitionId) {
+        let Some(epoch) = self.epochs.get(&partition).copied() else { return };
         self.forget(partition);
         let mut world = self.memory.world();
-        world.group(self.spec.name).release(self.member, partition);
+        world.group(self.spec.name).release(self.member, partition, epoch);
         world.wake();
     }
 
@@ -304,10 +258,4 @@ impl fmt::Debug for MemorySession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MemorySession({}, member {})", self.spec.name, self.member)
     }
-}
-
-fn without_sends(commit: &Commit) -> Commit {
-    let mut commit = commit.clone();
-    commit.tasks.iter_mut().for_each(|task| task.sends.clear());
-    commit
 }

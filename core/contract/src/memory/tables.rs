@@ -144,9 +144,9 @@ impl Snapshots for Memory {
         };
         let rows = world.stored.get(&task).map(of).unwrap_or_default();
         drop(world);
-        let shape = tables.read(|_, shape| shape).map_err(|error| {
-            AskError::Unavailable(error.to_string().into())
-        })?;
+        let shape = tables
+            .read(|_, shape| shape)
+            .map_err(|error| AskError::Unavailable(error.to_string().into()))?;
         Ok(MemorySnapshot(Reading::Then(rows, shape)))
     }
 }

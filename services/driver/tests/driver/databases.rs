@@ -45,7 +45,8 @@ fn a_driver_is_ready_once_the_table_has_been_read_to_its_end() {
         assert!(made.is_ok());
     }
     let world: World = first.world.clone();
-    world.state().read_errors.push_back(ClientError::Unavailable("no broker".into()));
+    let failure = ClientError::Unavailable("no broker".into());
+    world.state().read_errors.extend(vec![failure; 6]);
     let mut bench = Bench::over(world.clone(), Tasks::new(world));
     assert!(!bench.driver.is_ready());
     let driver = bench.driver.clone();

@@ -154,6 +154,11 @@ fn a_call_knows_its_id_before_its_answer_and_after() {
     bench.executor.settle();
     let (id, call) = bench.executor.finish(async move { (call.id().await, call) });
     assert_eq!(Ok(bench.answer(call).request), id);
+
+    let call = bench.request();
+    let (outcome, mut call) = bench.wait(call, 1_000);
+    let id = bench.executor.finish(async move { call.id().await });
+    assert_eq!(outcome.map(|answered| answered.request), id);
 }
 
 #[test]

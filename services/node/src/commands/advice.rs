@@ -9,11 +9,8 @@ use crate::failure::Failure;
 pub(super) fn about_entity(problem: Box<Problem>, entity: &EntityId) -> Failure {
     let advice = match problem.name() {
         "not-found" => Some(format!("look what there is with `tidelog list {}`", entity.zone())),
-        "precondition-failed" => Some(format!(
-            "read it again with `tidelog get {entity}` and use the revision that it tells"
-        )),
-        "path-missing" | "test-failed" | "wrong-type" => {
-            Some(format!("look at what is there with `tidelog get {entity}`"))
+        "precondition-failed" | "path-missing" | "test-failed" | "wrong-type" => {
+            Some(format!("look at what is there, and its revision, with `tidelog get {entity}`"))
         }
         _ => return about_database(problem, &entity.database()),
     };

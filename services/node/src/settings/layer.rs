@@ -42,8 +42,8 @@ pub(crate) struct Layer {
     #[serde(deserialize_with = "text_of_duration")]
     pub(crate) answer_timeout: Option<Duration>,
 
-    /// What to log, as in `info` or `warn,tidelog_gateway=debug` [default: info]
-    /// [env: TIDELOG_LOG]
+    /// What to log, as in `info` or `warn,tidelog_gateway=debug` [default: info, without
+    /// tidelog_runtime's] [env: TIDELOG_LOG]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
 

@@ -179,10 +179,7 @@ impl<T: Tables> Task<T> {
     }
 
     /// A call of the service that may change something.
-    fn call(
-        &mut self,
-        call: impl FnOnce(&mut State<'_>, &mut Effects),
-    ) -> Result<(), ReadFault> {
+    fn call(&mut self, call: impl FnOnce(&mut State<'_>, &mut Effects)) -> Result<(), ReadFault> {
         self.alarm.changed();
         self.effects.begin_call();
         self.state(call)

@@ -140,10 +140,7 @@ fn reads_that_fail_for_ever_end_the_run_with_words() {
         run_watched(&memory, &Counter::default(), &settings, &diary, never).await
     });
     let reason: Box<str> = "the store cannot be read: a test broke it".into();
-    assert_eq!(
-        outcome,
-        Err(RunError::Failing { task: task(0), times: 3, reason: reason.clone() })
-    );
+    assert_eq!(outcome, Err(RunError::Failing { task: task(0), times: 3, reason: reason.clone() }));
     let once = [TaskState::Restoring, TaskState::Running, TaskState::Failed(reason)];
     let mut expected = [once.clone(), once.clone(), once].concat();
     expected.push(TaskState::Gone);

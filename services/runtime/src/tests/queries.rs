@@ -56,9 +56,8 @@ fn ask(task: TaskId, query: Query, at_least: Option<Position>) -> Result<Answer,
 
 #[test]
 fn a_query_is_answered_from_what_was_committed() {
-    let position = |offset| {
-        Some(Position { topic: Topic::SchemaPatches, partition: PartitionId(0), offset })
-    };
+    let position =
+        |offset| Some(Position { topic: Topic::SchemaPatches, partition: PartitionId(0), offset });
     for at_least in [None, position(Offset(1))] {
         let answer = ask(task(0), Query::Database(database("shop")), at_least);
         let Ok(Answer::Database(Some(view))) = answer else { panic!("{answer:?}") };
@@ -76,10 +75,7 @@ fn a_query_is_answered_from_what_was_committed() {
 fn a_question_that_cannot_be_answered_is_unavailable() {
     let query = Query::Databases { after: None, limit: 1 };
     let answer = ask(task(0), query, None);
-    assert_eq!(
-        answer,
-        Err(AskError::Unavailable("schema-storage is not asked that".into()))
-    );
+    assert_eq!(answer, Err(AskError::Unavailable("schema-storage is not asked that".into())));
     let answer = ask(task(0), Query::Database(database("broken")), None);
     let words = "the state of schema-storage/0 cannot be read";
     assert_eq!(answer, Err(AskError::Unavailable(words.into())));

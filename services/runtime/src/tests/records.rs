@@ -26,7 +26,7 @@ fn letters(memory: &Memory, partition: u32) -> Vec<DeadLetter> {
 fn a_record_that_makes_no_message_is_set_aside_and_the_task_goes_on() {
     let memory = memory(2);
     let update = memory_update();
-    let bad: [&[u8]; 5] = [b"", b"\0", b"\x01\xff\xff", b"not at all", &update];
+    let bad: [&[u8]; 5] = [b"", b"\0", b"\x01\xff\xff", b"\x01not at all", &update];
     let mut offsets = Vec::new();
     run(&memory, &Settings::default(), async {
         for payload in bad {
@@ -91,8 +91,7 @@ fn a_record_of_a_newer_release_stops_its_task_alone_and_is_never_skipped() {
             }
         };
         let settings = Settings::default();
-        let outcome =
-            memory.block_on(run_watched(&memory, &service, &settings, &diary, script));
+        let outcome = memory.block_on(run_watched(&memory, &service, &settings, &diary, script));
         assert_eq!(outcome, Ok(()));
         // What stands before it is committed; the next run stands before it, too.
         assert_eq!(counted(&memory)[&(0, "a".into())], 1);

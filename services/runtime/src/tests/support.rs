@@ -225,9 +225,8 @@ pub(super) fn told(memory: &Memory) -> BTreeMap<String, Vec<u64>> {
 
 /// How many records each commit told.
 pub(super) fn sends_of_commits(memory: &Memory) -> Vec<usize> {
-    let sends = |tasks: &[tidelog_core::port::TaskCommit]| {
-        tasks.iter().map(|task| task.sends.len()).sum()
-    };
+    let sends =
+        |tasks: &[tidelog_core::port::TaskCommit]| tasks.iter().map(|task| task.sends.len()).sum();
     memory.commits().iter().map(|commit| sends(&commit.tasks)).collect()
 }
 
