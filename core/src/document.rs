@@ -64,7 +64,7 @@ impl Document {
     /// If the text is no JSON, or has a number that no double can hold. Only a document that was
     /// deserialized, and written by none of our clients, can be like that.
     pub fn to_value(&self) -> Result<Value, DocumentError> {
-        serde_json::from_str(&self.0).map_err(|error| parse::syntax_error(&self.0, &error))
+        parse::parse_stored(&self.0)
     }
 
     /// Checks that a deserialized document is JSON and not too large.

@@ -19,11 +19,7 @@ pub(super) fn parse_within(bytes: &[u8], depth_max: usize) -> Result<Value, Docu
     let text = str::from_utf8(bytes)
         .map_err(|error| DocumentError::NotUtf8 { position: error.valid_up_to() })?;
     let mut notes = Notes::default();
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = ValueSeed { depth_left: depth_max, notes: &mut notes }
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| explained(&error, notes.fault.take(), text, depth_max))?;
+    let value = read(text, depth_max, &mut notes)?;
     // Integers that fit come as integers; only what became a double can have lost something.
     if notes.has_doubles
         && let Some((at, literal)) = number::first_inexact(text)
@@ -31,6 +27,22 @@ pub(super) fn parse_within(bytes: &[u8], depth_max: usize) -> Result<Value, Docu
         return Err(inexact(text, at, literal));
     }
     Ok(value)
+}
+
+/// Parses the text of a document, whose numbers were checked when it came in.
+///
+/// Not by way of `Value`'s own `Deserialize`: where some crate of the build enables serde_json's
+/// `raw_value`, that one takes an object with a certain private key for the JSON in its value.
+pub(super) fn parse_stored(text: &str) -> Result<Value, DocumentError> {
+    read(text, BODY_DEPTH_MAX, &mut Notes::default())
+}
+
+fn read(text: &str, depth_max: usize, notes: &mut Notes) -> Result<Value, DocumentError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    ValueSeed { depth_left: depth_max, notes }
+        .deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value))
+        .map_err(|error| explained(&error, notes.fault.take(), text, depth_max))
 }
 
 /// What a visitor sees and an error of serde's cannot carry.

@@ -168,6 +168,19 @@ fn a_document_travels_as_text_and_is_taken_as_it_is() {
 }
 
 #[test]
+fn a_key_that_serde_json_keeps_for_itself_is_a_key_like_any_other() {
+    for text in [
+        r#"{"$serde_json::private::RawValue":"5"}"#,
+        r#"[{"$serde_json::private::RawValue":"nope"}]"#,
+        r#"{"$serde_json::private::Number":"5"}"#,
+    ] {
+        let document = Document::parse(text.as_bytes()).expect("a document");
+        let value = document.to_value().expect("JSON");
+        assert_eq!(Document::from_value(&value).expect("a document").as_str(), text);
+    }
+}
+
+#[test]
 fn a_check_finds_what_a_foreign_hand_wrote() {
     let read = |text: &str| -> Document {
         let bytes = postcard::to_allocvec(text).expect("serializes");

@@ -9,7 +9,7 @@ use std::{
 
 use tidelog_core::{
     Layout, Offset, PartitionId, Spec, Timestamp, Topic,
-    port::{Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskId, Wait},
+    port::{Commit, Event, Records, Restored, Session, SessionError, TaskId, Wait},
 };
 
 use super::{
