@@ -123,7 +123,8 @@ mod tests {
             key: Bytes::from_static(b"k"),
             payload: Bytes::from_static(b"pp"),
         };
-        let expected = b"\x01\x01\0\0\0\x02\x01\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0kpp";
+        let expected =
+            b"\x01\x01\0\0\0\x02\x01\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0kpp";
         assert_eq!(&pack(&[record])[..], expected);
     }
 }

@@ -9,7 +9,10 @@ use tidelog_core::{
     port::{Append, AppendOutcome, Client, ClientError, Record},
 };
 
-use crate::{log::Shared, session::poll_timer};
+use crate::{
+    log::Shared,
+    session::{place, poll_timer},
+};
 
 /// Records that one read gives.
 const RECORDS_MAX: usize = 4_096;
@@ -46,7 +49,9 @@ impl LocalClient {
                 let why = format!("a record of {bytes} bytes of at most {RECORD_BYTES_MAX}");
                 AppendOutcome::Rejected(why.into())
             } else if state.unwritten_bytes() > shared.settings.backlog_bytes_max {
-                AppendOutcome::Rejected("the disk does not keep up; too much is to be written".into())
+                AppendOutcome::Rejected(
+                    "the disk does not keep up; too much is to be written".into(),
+                )
             } else {
                 is_appended = true;
                 let (topic, partition) = (record.topic, record.partition);
@@ -128,9 +133,9 @@ impl Client for LocalClient {
                 if let Some(records) = entry.read(from, end, RECORDS_MAX, BYTES_MAX) {
                     return Poll::Ready(Ok(records));
                 }
+                let place = place(entry, (topic, partition), from);
                 drop(state);
-                let read =
-                    shared.store.read(topic, partition, (from, end), RECORDS_MAX, BYTES_MAX);
+                let read = shared.store.read(&place, RECORDS_MAX, BYTES_MAX);
                 return Poll::Ready(read.map_err(|error| ClientError::Unavailable(error.into())));
             }
             if let Some(reason) = refusal {

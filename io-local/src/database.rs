@@ -1,9 +1,13 @@
 //! The database of the embedded log: its keyspaces, and what stands in them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, compaction::Leveled};
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
     Layout, Offset, PartitionId, Timestamp, Topic,
@@ -11,7 +15,12 @@ use tidelog_core::{
     port::{Record, TaskId},
 };
 
-use crate::{OpenError, batch, keys, partition::Partition, settings::Settings};
+use crate::{
+    OpenError, batch, keys,
+    partition::Partition,
+    segments::{Chain, Class, Segment},
+    settings::Settings,
+};
 
 /// The newest format of a data folder that this release knows.
 const FORMAT: u8 = 1;
@@ -20,9 +29,9 @@ const FORMAT: u8 = 1;
 #[derive(Clone)]
 pub(crate) struct Store {
     pub(crate) database: Database,
-    /// Batches of records.
-    pub(crate) records: Keyspace,
-    /// Rows of tables, facts about tasks, facts about the folder.
+    /// Batches of records, by class.
+    pub(crate) records: [Keyspace; 3],
+    /// Rows of tables, records of compacted topics, facts about tasks and the folder.
     pub(crate) rows: Keyspace,
 }
 
@@ -35,6 +44,18 @@ pub(crate) struct Progress {
     pub(crate) task_time: Timestamp,
 }
 
+/// Where records are to be read from.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) topic: Topic,
+    pub(crate) partition: PartitionId,
+    /// The segments to look in, oldest first.
+    pub(crate) segments: Vec<u32>,
+    pub(crate) from: Offset,
+    /// The offset before which to stop.
+    pub(crate) end: Offset,
+}
+
 impl Store {
     /// Opens the database, and makes sure that it is ours and of this layout.
     pub(crate) fn open(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
@@ -45,15 +66,23 @@ impl Store {
         let database = Database::builder(path)
             .cache_size(settings.cache_bytes)
             .worker_threads(2)
-            .max_journaling_size(128 * 1024 * 1024)
+            .max_journaling_size(192 * 1024 * 1024)
             .open()
             .map_err(failed)?;
-        let records = database.keyspace("records", record_options).map_err(failed)?;
+        let options = || record_options(settings.segment_bytes);
+        let records = |class: Class| database.keyspace(class.keyspace(), options);
+        let [short, medium, long] = Class::ALL.map(records);
+        let records = [short.map_err(failed)?, medium.map_err(failed)?, long.map_err(failed)?];
         let rows = database.keyspace("rows", row_options).map_err(failed)?;
         let store = Self { database, records, rows };
         store.check_folder(path, settings.layout)?;
         sync_entry(path).map_err(|error| failed(fjall::Error::Io(error)))?;
         Ok(store)
+    }
+
+    /// The keyspace of a class.
+    pub(crate) fn records(&self, class: Class) -> &Keyspace {
+        &self.records[class as usize]
     }
 
     fn check_folder(&self, path: &Path, layout: Layout) -> Result<(), OpenError> {
@@ -65,7 +94,7 @@ impl Store {
                 return Err(OpenError::Format { path: path.into(), found, known: FORMAT });
             }
             None => {
-                let mut batch = self.database.batch().durability(Some(fjall::PersistMode::SyncAll));
+                let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
                 batch.insert(&self.rows, keys::FORMAT, [FORMAT]);
                 batch.insert(&self.rows, keys::LAYOUT, encode_row(&layout));
                 batch.commit().map_err(failed)?;
@@ -82,10 +111,48 @@ impl Store {
         Ok(())
     }
 
+    /// The segments of a class: those of the directory, and those after them, which are entered now.
+    pub(crate) fn chain(&self, path: &Path, class: Class) -> Result<Chain, OpenError> {
+        let failed = |source| OpenError::Database { path: path.into(), source };
+        let mut closed = VecDeque::new();
+        for guard in self.rows.prefix(keys::segments(class)) {
+            let segment: Segment = decode_row(&guard.value().map_err(failed)?)
+                .map_err(|error| damaged(path, &format!("the directory of segments: {error}")))?;
+            closed.push_back(segment);
+        }
+        let mut chain = Chain::new(class, closed);
+        let from = chain.open.number.to_be_bytes();
+        let mut rows = Vec::new();
+        for guard in self.records(class).range(from..) {
+            let (key, value) = guard.into_inner().map_err(failed)?;
+            let (number, topic, partition) = keys::record_place(&key)
+                .ok_or_else(|| damaged(path, "the key of a batch of records"))?;
+            let records = batch::unpack(&Bytes::from(value))
+                .ok_or_else(|| damaged(path, &format!("a batch of {topic}/{partition}")))?;
+            let ends = records.first().zip(records.last());
+            let (first, last) = ends.ok_or_else(|| damaged(path, "a batch without records"))?;
+            if number != chain.open.number {
+                if !chain.open.ranges.is_empty() {
+                    rows.push(chain.close());
+                }
+                chain.open = Segment::new(number);
+            }
+            chain.open.add(topic, partition, (first.offset, last.offset), last.time);
+        }
+        if !chain.open.ranges.is_empty() {
+            rows.push(chain.close());
+        }
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        rows.into_iter().for_each(|(key, row)| batch.insert(&self.rows, key, row));
+        batch.commit().map_err(failed)?;
+        Ok(chain)
+    }
+
     /// A partition of the log as it stands.
     pub(crate) fn partition(
         &self,
         path: &Path,
+        chains: &[Chain],
         topic: Topic,
         partition: PartitionId,
     ) -> Result<Partition, OpenError> {
@@ -95,18 +162,26 @@ impl Store {
                 .map_err(|error| damaged(path, &format!("the start of {topic}: {error}")))?,
             None => Offset(0),
         };
-        let first = keys::record(topic, partition, Offset(0));
-        let last = keys::record(topic, partition, Offset(u64::MAX));
-        let next = match self.records.range(first..=last).next_back() {
-            Some(guard) => {
-                let key = guard.key().map_err(failed)?;
-                let last = keys::record_offset(&key)
-                    .ok_or_else(|| damaged(path, &format!("a key of {topic}")))?;
-                last.next()
-            }
-            None => start,
+        let Some(class) = Class::of(topic) else {
+            let first = keys::compacted(topic, partition, Offset(0));
+            let last = keys::compacted(topic, partition, Offset(u64::MAX));
+            let next = match self.rows.range(first..=last).next_back() {
+                Some(guard) => keys::record_offset(&guard.key().map_err(failed)?)
+                    .ok_or_else(|| damaged(path, &format!("a key of {topic}")))?
+                    .next(),
+                None => start,
+            };
+            return Ok(Partition::new(start, next, Vec::new()));
         };
-        Ok(Partition::new(start, next.max(start)))
+        let chain = chains.iter().find(|chain| chain.class == class);
+        let (mut next, mut segments) = (start, Vec::new());
+        for segment in chain.into_iter().flat_map(|chain| &chain.closed) {
+            if let Some((first, last)) = segment.ranges.get(&(topic, partition)) {
+                segments.push((*first, segment.number));
+                next = last.next();
+            }
+        }
+        Ok(Partition::new(start, next, segments))
     }
 
     /// How far every task is.
@@ -124,37 +199,47 @@ impl Store {
         Ok(tasks)
     }
 
-    /// Records from `from` on, before `end`, up to a number and a size (but one at least). They are
-    /// in the database, for they are durable.
+    /// Records of a place, up to a number and a size (but one at least). They are in the database,
+    /// for they are durable.
     pub(crate) fn read(
         &self,
-        topic: Topic,
-        partition: PartitionId,
-        (from, end): (Offset, Offset),
+        place: &Place,
         records_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<Record>, String> {
-        let mut records = Vec::new();
+        let Place { topic, partition, from, end, .. } = *place;
+        let mut found = Vec::new();
         let mut bytes = 0;
-        let first = keys::record(topic, partition, from);
-        let last = keys::record(topic, partition, Offset(u64::MAX));
-        for guard in self.records.range(first..=last) {
-            let packed = guard.value().map_err(|error| error.to_string())?;
-            let unpacked = batch::unpack(&Bytes::from(packed))
-                .ok_or_else(|| format!("a batch of {topic}/{partition} is damaged"))?;
-            for record in unpacked {
-                if record.offset < from {
-                    continue;
+        for batches in self.batches(place) {
+            for guard in batches {
+                let packed = guard.value().map_err(|error| error.to_string())?;
+                let records = batch::unpack(&Bytes::from(packed))
+                    .ok_or_else(|| format!("a batch of {topic}/{partition} is damaged"))?;
+                for record in records.into_iter().filter(|record| record.offset >= from) {
+                    bytes += batch::bytes_of(&record);
+                    let is_full = found.len() == records_max || bytes > bytes_max;
+                    if record.offset >= end || (is_full && !found.is_empty()) {
+                        return Ok(found);
+                    }
+                    found.push(record);
                 }
-                bytes += batch::bytes_of(&record);
-                let is_full = records.len() == records_max || bytes > bytes_max;
-                if record.offset >= end || (is_full && !records.is_empty()) {
-                    return Ok(records);
-                }
-                records.push(record);
             }
         }
-        Ok(records)
+        Ok(found)
+    }
+
+    /// The batches of a place, segment by segment.
+    fn batches<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = fjall::Iter> + 'a {
+        let Place { topic, partition, from, .. } = *place;
+        let max = Offset(u64::MAX);
+        let class = Class::of(topic);
+        let segments = place.segments.iter().filter_map(move |segment| {
+            let key = |offset| keys::record(*segment, topic, partition, offset);
+            Some(self.records(class?).range(key(from)..=key(max)))
+        });
+        let key = move |offset| keys::compacted(topic, partition, offset);
+        let rows = class.is_none().then(|| self.rows.range(key(from)..=key(max)));
+        segments.chain(rows)
     }
 }
 
@@ -169,12 +254,18 @@ fn damaged(path: &Path, what: &str) -> OpenError {
     OpenError::Damaged { path: path.into(), what: what.into() }
 }
 
-fn record_options() -> KeyspaceCreateOptions {
+/// The memtables of records end with their segments, which the writer sees to; the limit is only
+/// there in case that it cannot.
+fn record_options(segment_bytes: usize) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(16 * 1024 * 1024)
+        .max_memtable_size(4 * segment_bytes as u64)
         .expect_point_read_hits(true)
 }
 
+/// Merging tables holds up reads and writes while it finishes a table: tables are small.
 fn row_options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024)
+    const TABLE_BYTES: u64 = 8 * 1024 * 1024;
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(16 * 1024 * 1024)
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
 }

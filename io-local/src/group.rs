@@ -118,7 +118,6 @@ impl Group {
     fn held(&self, member: u64) -> usize {
         self.owners.iter().filter(|owner| **owner == Owner::Session(member)).count()
     }
-
 }
 
 impl Owner {

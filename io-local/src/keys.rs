@@ -2,6 +2,8 @@
 
 use tidelog_core::{Offset, PartitionId, ServiceName, TableId, Topic, port::TaskId};
 
+use crate::segments::Class;
+
 /// Where a task's facts stand, beside the codes of services, which are below 128.
 const TASKS: u8 = 0xfe;
 
@@ -14,17 +16,53 @@ pub(crate) const FORMAT: [u8; 2] = [FOLDER, 0];
 /// The key of the folder's layout.
 pub(crate) const LAYOUT: [u8; 2] = [FOLDER, 1];
 
-/// The key of a batch of records: topic, partition, and the offset of its last record, so that the
-/// batch of an offset is the first one at or after it.
-pub(crate) fn record(topic: Topic, partition: PartitionId, last: Offset) -> [u8; 13] {
-    let mut key = [0; 13];
-    key[0] = topic.code();
-    key[1..5].copy_from_slice(&partition.0.to_be_bytes());
-    key[5..].copy_from_slice(&last.0.to_be_bytes());
+/// Where the records of compacted topics stand.
+const COMPACTED: u8 = 0xfd;
+
+/// The key of a batch of records: segment, topic, partition, and the offset of its last record, so
+/// that the batch of an offset is the first one at or after it.
+pub(crate) fn record(segment: u32, topic: Topic, partition: PartitionId, last: Offset) -> [u8; 17] {
+    let mut key = [0; 17];
+    key[..4].copy_from_slice(&segment.to_be_bytes());
+    key[4] = topic.code();
+    key[5..9].copy_from_slice(&partition.0.to_be_bytes());
+    key[9..].copy_from_slice(&last.0.to_be_bytes());
     key
 }
 
-/// The offset in the key of a batch of records.
+/// The segment, topic and partition in the key of a batch of records.
+pub(crate) fn record_place(key: &[u8]) -> Option<(u32, Topic, PartitionId)> {
+    let (segment, rest) = key.split_first_chunk()?;
+    let (topic, rest) = rest.split_first()?;
+    let partition = rest.first_chunk()?;
+    let partition = PartitionId(u32::from_be_bytes(*partition));
+    Some((u32::from_be_bytes(*segment), Topic::from_code(*topic)?, partition))
+}
+
+/// The key of a record of a compacted topic.
+pub(crate) fn compacted(topic: Topic, partition: PartitionId, offset: Offset) -> [u8; 14] {
+    let mut key = [COMPACTED; 14];
+    key[1] = topic.code();
+    key[2..6].copy_from_slice(&partition.0.to_be_bytes());
+    key[6..].copy_from_slice(&offset.0.to_be_bytes());
+    key
+}
+
+/// The key of a segment's row of the directory.
+pub(crate) fn segment(class: Class, number: u32) -> [u8; 7] {
+    let mut key = [FOLDER; 7];
+    key[1] = 3;
+    key[2] = class.code();
+    key[3..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The prefix of a class's rows of the directory.
+pub(crate) fn segments(class: Class) -> [u8; 3] {
+    [FOLDER, 3, class.code()]
+}
+
+/// The offset at the end of a key of records.
 pub(crate) fn record_offset(key: &[u8]) -> Option<Offset> {
     key.last_chunk().map(|bytes| Offset(u64::from_be_bytes(*bytes)))
 }

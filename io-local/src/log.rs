@@ -14,7 +14,8 @@ use std::{
 use bytes::Bytes;
 use futures_channel::oneshot;
 use tidelog_core::{
-    Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic, port::TaskId,
+    Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
+    port::TaskId,
 };
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     partition::Partition,
     pending::Pending,
     retention,
+    segments::Class,
     session::LocalTransport,
     snapshot::LocalSnapshots,
     writer,
@@ -49,10 +51,12 @@ impl LocalLog {
     /// cannot be read.
     pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
         let store = Store::open(path, &settings)?;
+        let chains = Class::ALL.into_iter().map(|class| store.chain(path, class));
+        let chains: Vec<_> = chains.collect::<Result<_, _>>()?;
         let mut partitions = Vec::new();
         for topic in Topic::ALL {
             for partition in settings.layout.all() {
-                partitions.push(store.partition(path, topic, partition)?);
+                partitions.push(store.partition(path, &chains, topic, partition)?);
             }
         }
         let mut state = State::new(partitions);
@@ -66,7 +70,7 @@ impl LocalLog {
             work: Condvar::new(),
             sessions: AtomicU64::new(0),
         });
-        let writer = writer::start(Arc::clone(&shared)).map_err(OpenError::Thread)?;
+        let writer = writer::start(Arc::clone(&shared), chains).map_err(OpenError::Thread)?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -120,7 +124,8 @@ impl LocalLog {
         retention::trim(&self.shared, topic, partition, start)
     }
 
-    /// Makes what was committed durable, and closes the log.
+    /// Makes what was committed durable, and closes the log. The folder is free for others once the
+    /// last handle is gone too.
     pub fn close(mut self) {
         self.stop();
     }

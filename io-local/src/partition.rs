@@ -22,6 +22,8 @@ pub(crate) struct Partition {
     tail: VecDeque<Record>,
     /// The bytes of the durable records in the tail.
     tail_durable_bytes: usize,
+    /// Which segments have durable records of it, with the first offset in each.
+    pub(crate) segments: Vec<(Offset, u32)>,
     /// Whose sessions read it, by their numbers.
     pub(crate) readers: Vec<u64>,
     /// Readers outside that wait for a durable record.
@@ -30,8 +32,17 @@ pub(crate) struct Partition {
 
 impl Partition {
     /// A partition as the database has it.
-    pub(crate) fn new(start: Offset, next: Offset) -> Self {
-        Self { start, next, durable: next, taken: next, ..Self::default() }
+    pub(crate) fn new(start: Offset, next: Offset, segments: Vec<(Offset, u32)>) -> Self {
+        let next = next.max(start);
+        Self { start, next, durable: next, taken: next, segments, ..Self::default() }
+    }
+
+    /// The segments in which the records from `from` on stand, a few of them, oldest first.
+    pub(crate) fn segments_from(&self, from: Offset) -> Vec<u32> {
+        const SEGMENTS_MAX: usize = 8;
+        let after = self.segments.partition_point(|(first, _)| *first <= from);
+        let segments = self.segments[after.saturating_sub(1)..].iter().take(SEGMENTS_MAX);
+        segments.map(|(_, segment)| *segment).collect()
     }
 
     /// Appends a record, and says where.
@@ -123,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_tail_keeps_what_is_not_durable_and_a_little_more() {
-        let mut partition = Partition::new(Offset(0), Offset(10));
+        let mut partition = Partition::new(Offset(0), Offset(10), Vec::new());
         for n in 0..6u8 {
             partition.append(Timestamp::ZERO, Bytes::new(), Bytes::copy_from_slice(&[n]));
         }
@@ -143,8 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn the_segment_of_an_offset_is_the_last_one_that_begins_at_or_before_it() {
+        let segments = vec![(Offset(0), 3), (Offset(10), 4), (Offset(20), 7)];
+        let partition = Partition::new(Offset(0), Offset(30), segments);
+        assert_eq!(partition.segments_from(Offset(0)), [3, 4, 7]);
+        assert_eq!(partition.segments_from(Offset(9)), [3, 4, 7]);
+        assert_eq!(partition.segments_from(Offset(10)), [4, 7]);
+        assert_eq!(partition.segments_from(Offset(25)), [7]);
+    }
+
+    #[test]
     fn a_read_gives_one_record_however_large() {
-        let mut partition = Partition::new(Offset(0), Offset(0));
+        let mut partition = Partition::new(Offset(0), Offset(0), Vec::new());
         for _ in 0..3 {
             partition.append(Timestamp::ZERO, Bytes::new(), Bytes::from_static(&[0; 100]));
         }

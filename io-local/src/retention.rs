@@ -3,110 +3,121 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fjall::PersistMode;
+use fjall::{AbstractTree, PersistMode};
 use tidelog_core::{Offset, PartitionId, Retention, Timestamp, Topic, message::encode_row};
 
-use crate::{batch, keys, log::Shared};
+use crate::{
+    batch, keys,
+    log::Shared,
+    segments::{Chain, Class, Segment},
+};
 
-/// Items of the database that one step removes.
-const ITEMS_MAX: usize = 1_000;
+/// Records of a compacted partition that one sweep removes.
+const COMPACTED_MAX: usize = 10_000;
 
-/// Removes what need not be kept: records that are older than their topic keeps them and that every
-/// task which reads the topic has read, and of compacted topics those with a newer record of their
-/// key. Called by the writer, which alone writes to the database.
-pub(crate) fn sweep(shared: &Shared) -> fjall::Result<()> {
-    let now = shared.settings.clock.now();
-    for topic in Topic::ALL {
-        for partition in shared.settings.layout.all() {
-            match topic.retention() {
-                Retention::Short => {
-                    let before = now.minus(shared.settings.retention_short);
-                    while expire(shared, topic, partition, before)? {}
-                }
-                Retention::Medium => {
-                    let before = now.minus(shared.settings.retention_medium);
-                    while expire(shared, topic, partition, before)? {}
-                }
-                Retention::Compacted => compact(shared, topic, partition)?,
-                Retention::Long => {}
-            }
+/// Removes what need not be kept: segments all of whose records are older than their topics keep them
+/// and have been read by every task that reads them, and of compacted topics the records that have a
+/// newer one of their key. Called by the writer.
+pub(crate) fn sweep(shared: &Shared, chains: &mut [Chain]) -> fjall::Result<()> {
+    let settings = &shared.settings;
+    for chain in chains {
+        let kept = match chain.class {
+            Class::Short => settings.retention_short,
+            Class::Medium => settings.retention_medium,
+            Class::Long => continue,
+        };
+        let before = settings.clock.now().minus(kept);
+        end_old(shared, chain, before)?;
+        expire(shared, chain, before)?;
+    }
+    for topic in Topic::ALL.into_iter().filter(|topic| topic.retention() == Retention::Compacted) {
+        for partition in settings.layout.all() {
+            compact(shared, topic, partition)?;
         }
     }
     Ok(())
 }
 
-/// Removes the oldest records; says whether there may be more to remove.
-fn expire(
-    shared: &Shared,
-    topic: Topic,
-    partition: PartitionId,
-    before: Timestamp,
-) -> fjall::Result<bool> {
-    let index = shared.index(topic, partition);
-    let (start, end) = {
-        let state = shared.lock();
-        let entry = &state.partitions[index];
-        let mut end = entry.durable();
-        for (id, task) in &state.tasks {
-            let reads = task.durable.positions.iter().find(|(input, _)| *input == topic);
-            if id.partition == partition
-                && let Some((_, position)) = reads
-            {
-                end = end.min(*position);
-            }
-        }
-        (entry.start, end)
-    };
-    if start >= end {
-        return Ok(false);
+/// Ends the segment that is written if all that it has is old: little is written there, and it would
+/// be kept until it is full.
+fn end_old(shared: &Shared, chain: &mut Chain, before: Timestamp) -> fjall::Result<()> {
+    if chain.open.ranges.is_empty() || chain.open.newest >= before {
+        return Ok(());
     }
-    let store = &shared.store;
-    let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
-    let mut new_start = start;
-    let first = keys::record(topic, partition, Offset(0));
-    let last = keys::record(topic, partition, end);
-    for guard in store.records.range(first..last).take(ITEMS_MAX) {
-        let (key, packed) = guard.into_inner()?;
-        let records = batch::unpack(&Bytes::from(packed)).unwrap_or_default();
-        let Some(newest) = records.last().filter(|newest| newest.time < before) else { break };
-        new_start = newest.offset.next();
-        batch.remove(&store.records, key);
-    }
-    if new_start == start {
-        return Ok(false);
-    }
-    batch.insert(&store.rows, keys::start(topic, partition), encode_row(&new_start));
-    let removed = batch.len() - 1;
-    batch.commit()?;
-    shared.lock().partitions[index].start = new_start;
-    tracing::debug!(%topic, %partition, start = %new_start, "removed old records");
-    Ok(removed == ITEMS_MAX)
+    let (key, row) = chain.close();
+    shared.store.rows.insert(key, row)?;
+    shared.store.records(chain.class).rotate_memtable_and_wait()
 }
 
-/// Removes the records of a compacted topic that have a newer one of their key. An item of such a
-/// topic has one record.
+/// Removes the oldest segments of a class.
+fn expire(shared: &Shared, chain: &mut Chain, before: Timestamp) -> fjall::Result<()> {
+    let store = &shared.store;
+    let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
+    let mut starts = Vec::new();
+    let mut last = None;
+    while let Some(segment) =
+        chain.closed.pop_front_if(|oldest| oldest.newest < before && is_read(shared, oldest))
+    {
+        batch.remove(&store.rows, keys::segment(chain.class, segment.number));
+        for ((topic, partition), (_, end)) in segment.ranges {
+            let start = end.next();
+            batch.insert(&store.rows, keys::start(topic, partition), encode_row(&start));
+            starts.push((shared.index(topic, partition), start, segment.number));
+        }
+        last = Some(segment.number);
+    }
+    let Some(last) = last else { return Ok(()) };
+    {
+        let mut state = shared.lock();
+        for (index, start, number) in starts {
+            let partition = &mut state.partitions[index];
+            partition.start = partition.start.max(start);
+            partition.segments.retain(|(_, segment)| *segment > number);
+        }
+    }
+    // First it is said that they are gone, then they go.
+    batch.commit()?;
+    let end = (last + 1).to_be_bytes();
+    store.records(chain.class).tree.drop_range(..end)?;
+    tracing::info!(class = ?chain.class, segment = last, "removed old records");
+    Ok(())
+}
+
+/// Whether every task that reads a topic has durably read what a segment has of it.
+fn is_read(shared: &Shared, segment: &Segment) -> bool {
+    let state = shared.lock();
+    segment.ranges.iter().all(|((topic, partition), (_, last))| {
+        let tasks = state.tasks.iter().filter(|(id, _)| id.partition == *partition);
+        tasks
+            .flat_map(|(_, task)| &task.durable.positions)
+            .filter(|(input, _)| input == topic)
+            .all(|(_, position)| position > last)
+    })
+}
+
+/// Removes the records of a compacted topic that have a newer one of their key.
 fn compact(shared: &Shared, topic: Topic, partition: PartitionId) -> fjall::Result<()> {
     let store = &shared.store;
-    let first = keys::record(topic, partition, Offset(0));
-    let last = keys::record(topic, partition, Offset(u64::MAX));
+    let first = keys::compacted(topic, partition, Offset(0));
+    let last = keys::compacted(topic, partition, Offset(u64::MAX));
     let mut newest: BTreeMap<Bytes, fjall::Slice> = BTreeMap::new();
     let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
-    for guard in store.records.range(first..=last) {
+    for guard in store.rows.range(first..=last) {
         let (key, packed) = guard.into_inner()?;
         for record in batch::unpack(&Bytes::from(packed)).unwrap_or_default() {
-            if let Some(older) = newest.insert(record.key.clone(), key.clone()) {
-                batch.remove(&store.records, older);
+            if let Some(older) = newest.insert(record.key, key.clone()) {
+                batch.remove(&store.rows, older);
             }
         }
-        if batch.len() >= ITEMS_MAX {
+        if batch.len() >= COMPACTED_MAX {
             break;
         }
     }
     batch.commit()
 }
 
-/// Removes the durable records before `to`, read or not. Part of a batch of records cannot be
-/// removed: what is left of it is not read any more.
+/// Removes the durable records before `to`, read or not: they are not read any more. The space that
+/// they take is freed with their segments, or not at all where those are kept for ever.
 pub(crate) fn trim(
     shared: &Shared,
     topic: Topic,
@@ -124,9 +135,5 @@ pub(crate) fn trim(
     let store = &shared.store;
     let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
     batch.insert(&store.rows, keys::start(topic, partition), encode_row(&to));
-    let first = keys::record(topic, partition, Offset(0));
-    for guard in store.records.range(first..keys::record(topic, partition, to)) {
-        batch.remove(&store.records, guard.key()?);
-    }
     batch.commit()
 }

@@ -18,9 +18,10 @@ use tidelog_core::{
 };
 
 use crate::{
-    database::Progress,
+    database::{Place, Progress},
     group::{Group, News},
     log::{SessionState, Shared, State, Task},
+    partition::Partition,
     tables::LocalTables,
 };
 
@@ -61,7 +62,14 @@ impl Transport for LocalTransport {
         drop(state);
         wake.into_iter().for_each(Waker::wake);
         let shared = Arc::clone(&self.shared);
-        Ok(LocalSession { shared, spec, number, readers: BTreeMap::new(), last: None, outcome: None })
+        Ok(LocalSession {
+            shared,
+            spec,
+            number,
+            readers: BTreeMap::new(),
+            last: None,
+            outcome: None,
+        })
     }
 }
 
@@ -103,7 +111,9 @@ impl LocalSession {
         if self.outcome.is_some() {
             // A commit is told once there is room for the next one.
             if state.unwritten_bytes() <= shared.settings.backlog_bytes_max {
-                return Poll::Ready(Ok(Event::Committed(self.outcome.take().expect("it is there"))));
+                return Poll::Ready(Ok(Event::Committed(
+                    self.outcome.take().expect("it is there"),
+                )));
             }
             self.register(&mut state).blocked = Some(cx.waker().clone());
             if wait == Wait::Commit {
@@ -182,11 +192,11 @@ impl LocalSession {
         let records = match partition.read(position, partition.next(), RECORDS_MAX, BYTES_MAX) {
             Some(records) => records,
             None => {
-                let range = (position, partition.durable());
+                let place = place(partition, (topic, id), position);
                 drop(state);
                 self.shared
                     .store
-                    .read(topic, id, range, RECORDS_MAX, BYTES_MAX)
+                    .read(&place, RECORDS_MAX, BYTES_MAX)
                     .map_err(|error| SessionError::Fatal(error.into()))?
             }
         };
@@ -219,7 +229,9 @@ impl LocalSession {
         let group = state.groups.get(&self.spec.name).expect("a session has a group");
         for task in &commit.tasks {
             if !group.owns(self.number, task.partition) {
-                return Err(format!("{} has gone to another owner", self.task(task.partition)).into());
+                return Err(
+                    format!("{} has gone to another owner", self.task(task.partition)).into()
+                );
             }
         }
         shared.tick(&mut state);
@@ -229,8 +241,7 @@ impl LocalSession {
         for done in commit.tasks {
             let id = self.task(done.partition);
             let task = state.tasks.get_mut(&id).expect("a task that commits was restored");
-            task.progress =
-                Progress { positions: done.positions, task_time: done.task_time };
+            task.progress = Progress { positions: done.positions, task_time: done.task_time };
             task.is_dirty = true;
             task.pending.add(number, &done.rows);
             state.backlog_bytes += done.rows.bytes();
@@ -291,8 +302,7 @@ impl Session for LocalSession {
         };
         let positions: Vec<_> = self.spec.inputs.iter().map(|topic| committed(*topic)).collect();
         let task_time = task.progress.task_time;
-        let tables =
-            LocalTables::new(id, shared.store.rows.clone(), Arc::clone(&task.pending));
+        let tables = LocalTables::new(id, shared.store.rows.clone(), Arc::clone(&task.pending));
         for topic in self.spec.inputs {
             let index = shared.index(*topic, partition);
             state.partitions[index].readers.push(self.number);
@@ -305,9 +315,8 @@ impl Session for LocalSession {
 
     async fn ends(&mut self, partition: PartitionId) -> Result<Vec<(Topic, Offset)>, SessionError> {
         let state = self.shared.lock();
-        let end = |topic: &Topic| {
-            (*topic, state.partitions[self.shared.index(*topic, partition)].next())
-        };
+        let end =
+            |topic: &Topic| (*topic, state.partitions[self.shared.index(*topic, partition)].next());
         Ok(self.spec.inputs.iter().map(end).collect())
     }
 
@@ -369,6 +378,16 @@ impl State {
             }
         }
     }
+}
+
+/// Where the durable records of a partition from `from` on are to be read from.
+pub(crate) fn place(
+    partition: &Partition,
+    (topic, id): (Topic, PartitionId),
+    from: Offset,
+) -> Place {
+    let segments = partition.segments_from(from);
+    Place { topic, partition: id, segments, from, end: partition.durable() }
 }
 
 /// Polls the timer of a wait, which is made when it is first needed.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub backlog_bytes_max: usize,
     /// How many bytes of each partition's newest durable records are kept in memory.
     pub tail_bytes: usize,
+    /// How many bytes of records make a segment: what is written, and removed, as one table.
+    pub segment_bytes: usize,
     /// How many bytes of blocks the database keeps in memory.
     pub cache_bytes: u64,
     /// How long a query waits for the task to get to the record that it names.
@@ -50,6 +52,7 @@ impl Settings {
             settle_max: Duration::from_millis(1),
             backlog_bytes_max: 64 * 1024 * 1024,
             tail_bytes: 128 * 1024,
+            segment_bytes: 16 * 1024 * 1024,
             cache_bytes: 64 * 1024 * 1024,
             at_least_wait: Duration::from_secs(5),
         }

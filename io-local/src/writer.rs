@@ -13,7 +13,7 @@ use bytes::Bytes;
 use fjall::PersistMode;
 use futures_channel::oneshot;
 use tidelog_core::{
-    Overlay, PartitionId, Retention, TableId, Topic,
+    Offset, Overlay, PartitionId, TableId, Topic,
     message::encode_row,
     port::{Record, TaskId},
 };
@@ -23,7 +23,9 @@ use crate::{
     database::Progress,
     keys,
     log::{Shared, State},
+    memtables::Memtables,
     retention,
+    segments::{Chain, Class},
 };
 
 /// Records of one partition that go into one item of the database.
@@ -33,9 +35,12 @@ const BATCH_RECORDS_MAX: usize = 1_000;
 const BATCH_BYTES_MAX: usize = 128 * 1024;
 
 /// Starts the writer. It ends when the log stops, or cannot be written.
-pub(crate) fn start(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+pub(crate) fn start(shared: Arc<Shared>, chains: Vec<Chain>) -> io::Result<JoinHandle<()>> {
+    let store = &shared.store;
+    let keyspaces = store.records.iter().chain([&store.rows]).cloned();
+    let memtables = Memtables::hold(keyspaces)?;
     let run = move || {
-        let writer = Writer { shared: &shared };
+        let writer = Writer { shared: &shared, chains, memtables };
         // Nobody may wait for a writer that is not there any more.
         let end = EndOfWriter(&shared);
         if let Err(error) = writer.run() {
@@ -62,6 +67,9 @@ impl Drop for EndOfWriter<'_> {
 
 struct Writer<'a> {
     shared: &'a Shared,
+    /// The segments, by class.
+    chains: Vec<Chain>,
+    memtables: Memtables,
 }
 
 /// What goes into one batch of the database.
@@ -74,8 +82,8 @@ struct Taken {
     appends: Vec<oneshot::Sender<()>>,
 }
 
-impl Writer<'_> {
-    fn run(&self) -> fjall::Result<()> {
+impl<'a> Writer<'a> {
+    fn run(mut self) -> fjall::Result<()> {
         let mut swept = Instant::now();
         loop {
             let interval = self.shared.settings.retention_interval;
@@ -83,18 +91,39 @@ impl Writer<'_> {
             let state = self.settle(state);
             let taken = take(state);
             if !taken.is_empty() {
-                self.write(&taken)?;
-                self.finish(taken);
+                let entered = self.write(&taken)?;
+                self.finish(taken, entered);
+                self.end_segments()?;
             }
             if swept.elapsed() >= interval {
-                retention::sweep(self.shared)?;
+                retention::sweep(self.shared, &mut self.chains)?;
                 swept = Instant::now();
             }
         }
     }
 
+    /// Ends the segments that are full, and those whose memtable the database has replaced by itself.
+    fn end_segments(&mut self) -> fjall::Result<()> {
+        let store = &self.shared.store;
+        let replaced = self.memtables.look();
+        for (index, chain) in self.chains.iter_mut().enumerate() {
+            let is_full = chain.bytes >= self.shared.settings.segment_bytes;
+            if chain.open.ranges.is_empty() || !(is_full || replaced.contains(&index)) {
+                continue;
+            }
+            // Its row need not be synced: what the directory lacks is found again on opening.
+            let (key, row) = chain.close();
+            store.rows.insert(key, row)?;
+            if is_full {
+                store.records(chain.class).rotate_memtable()?;
+                self.memtables.look();
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until there is something to write, or `until`; `None` when the log stops.
-    fn wait(&self, until: Instant) -> Option<MutexGuard<'_, State>> {
+    fn wait(&self, until: Instant) -> Option<MutexGuard<'a, State>> {
         let mut state = self.shared.lock();
         loop {
             if state.crash {
@@ -117,7 +146,7 @@ impl Writer<'_> {
 
     /// Waits a little for the services that answer clients, so that a request and its answer share
     /// one `fdatasync`.
-    fn settle<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn settle(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let until = Instant::now() + self.shared.settings.settle_max;
         while state.is_answering() && !state.stopping {
             let left = until.saturating_duration_since(Instant::now());
@@ -130,16 +159,34 @@ impl Writer<'_> {
         state
     }
 
-    /// Writes one batch, durably.
-    fn write(&self, taken: &Taken) -> fjall::Result<()> {
-        let store = &self.shared.store;
+    /// Writes one batch, durably. Gives the partitions that have got into a new segment, with their
+    /// first offset in it.
+    fn write(&mut self, taken: &Taken) -> fjall::Result<Vec<(usize, Offset, u32)>> {
+        let shared = self.shared;
+        let store = &shared.store;
         let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
+        let mut entered = Vec::new();
         for (index, records) in &taken.records {
             let (topic, partition) = self.place(*index);
-            for records in pack_by(records, topic.retention() == Retention::Compacted) {
-                let last = records.last().expect("a chunk has a record").offset;
-                let key = keys::record(topic, partition, last);
-                batch.insert(&store.records, key, batch::pack(records));
+            let Some(class) = Class::of(topic) else {
+                for record in records {
+                    let key = keys::compacted(topic, partition, record.offset);
+                    batch.insert(&store.rows, key, batch::pack(std::slice::from_ref(record)));
+                }
+                continue;
+            };
+            let chain = &mut self.chains[class as usize];
+            for records in pack_by(records) {
+                let (first, last) = (&records[0], &records[records.len() - 1]);
+                let number = chain.open.number;
+                let key = keys::record(number, topic, partition, last.offset);
+                let packed = batch::pack(records);
+                chain.bytes += packed.len();
+                batch.insert(store.records(class), key, packed);
+                let range = (first.offset, last.offset);
+                if chain.open.add(topic, partition, range, last.time) {
+                    entered.push((*index, first.offset, number));
+                }
             }
         }
         for (task, table, key, value) in newest(&taken.commits) {
@@ -152,14 +199,18 @@ impl Writer<'_> {
         for (task, progress) in &taken.progress {
             batch.insert(&store.rows, keys::task(*task), encode_row(progress));
         }
-        batch.commit()
+        batch.commit()?;
+        Ok(entered)
     }
 
     /// Says that a batch is durable.
-    fn finish(&self, taken: Taken) {
+    fn finish(&self, taken: Taken, entered: Vec<(usize, Offset, u32)>) {
         let tail_bytes = self.shared.settings.tail_bytes;
         let mut wake = Vec::new();
         let mut state = self.shared.lock();
+        for (index, first, segment) in entered {
+            state.partitions[index].segments.push((first, segment));
+        }
         for (index, records) in &taken.records {
             let end = records.last().expect("a dirty partition has a record").offset.next();
             let partition = &mut state.partitions[*index];
@@ -254,15 +305,13 @@ fn newest(
     })
 }
 
-/// Splits records into those of one item each. Where single records are to be removed later, an
-/// item has one record.
-fn pack_by(records: &[Record], singly: bool) -> Vec<&[Record]> {
-    let records_max = if singly { 1 } else { BATCH_RECORDS_MAX };
+/// Splits records into those of one item each.
+fn pack_by(records: &[Record]) -> Vec<&[Record]> {
     let mut chunks = Vec::new();
     let mut rest = records;
     while !rest.is_empty() {
         let mut bytes = 0;
-        let fits = rest.iter().take(records_max).take_while(|record| {
+        let fits = rest.iter().take(BATCH_RECORDS_MAX).take_while(|record| {
             bytes += batch::bytes_of(record);
             bytes <= BATCH_BYTES_MAX
         });
@@ -275,7 +324,7 @@ fn pack_by(records: &[Record], singly: bool) -> Vec<&[Record]> {
 
 #[cfg(test)]
 mod tests {
-    use tidelog_core::{Offset, Timestamp};
+    use tidelog_core::Timestamp;
 
     use super::*;
 
@@ -288,8 +337,7 @@ mod tests {
             payload: Bytes::from(vec![0; bytes]),
         };
         let records = [record(0, 10), record(1, 10), record(2, 200_000), record(3, 10)];
-        let chunks = |singly| pack_by(&records, singly).iter().map(|c| c.len()).collect::<Vec<_>>();
-        assert_eq!(chunks(false), [2, 1, 1]);
-        assert_eq!(chunks(true), [1, 1, 1, 1]);
+        let chunks: Vec<_> = pack_by(&records).iter().map(|chunk| chunk.len()).collect();
+        assert_eq!(chunks, [2, 1, 1]);
     }
 }

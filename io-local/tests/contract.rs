@@ -35,6 +35,8 @@ fn open(folder: &Path, layout: Layout) -> LocalLog {
     let settings = Settings {
         // Little, so that readers meet the disk too.
         tail_bytes: 4 * 1024,
+        // Small, so that what they read is in many segments.
+        segment_bytes: 16 * 1024,
         at_least_wait: Duration::from_millis(200),
         ..Settings::new(layout)
     };
