@@ -3,13 +3,13 @@
 //! A backend implements [`Backend`] (and [`Durable`], [`Answering`], [`Trimming`] as far as they
 //! hold for it) in its tests, and has every law put to it by
 //!
-//! ```ignore
-//! fn fresh(layout: Layout) -> LocalBackend { … }
+//! ```
+//! use tidelog_contract::memory::Memory;
 //!
-//! tidelog_contract::contract_tests!(fresh);
-//! tidelog_contract::durable_tests!(fresh);
-//! tidelog_contract::query_tests!(fresh);
-//! tidelog_contract::retention_tests!(fresh);
+//! tidelog_contract::contract_tests!(Memory::new);
+//! tidelog_contract::durable_tests!(Memory::new);
+//! tidelog_contract::query_tests!(Memory::new);
+//! tidelog_contract::retention_tests!(Memory::new);
 //! ```
 //!
 //! each of which expands to one `#[test]` for each law, named by the sentence that it proves. Nothing

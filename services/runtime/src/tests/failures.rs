@@ -129,6 +129,27 @@ fn reads_that_fail_change_nothing() {
 }
 
 #[test]
+fn a_read_that_fails_while_a_commit_is_under_way_waits_for_its_outcome() {
+    for fate in [Fate::Committed, Fate::Rejected, Fate::UnknownAndDone] {
+        let memory = memory(2);
+        memory.set_commit_time(Duration::from_millis(10));
+        memory.decide([fate]);
+        run(&memory, &Settings::default(), async {
+            append(&memory, [counts(0, "a")]).await;
+            memory.sleep_until(memory.time().plus(Duration::from_millis(5))).await;
+            memory.break_reads(task(0), 1);
+            append(&memory, [counts(0, "b")]).await;
+            memory.sleep_until(memory.time().plus(Duration::from_millis(2))).await;
+            // Something else comes before the outcome does.
+            append(&memory, [counts(1, "c")]).await;
+            until_read(&memory).await;
+        });
+        let expected = ["a", "b", "c"].map(|name| (name.into(), vec![1]));
+        assert_eq!(told(&memory), expected.into(), "{fate:?}");
+    }
+}
+
+#[test]
 fn reads_that_fail_for_ever_end_the_run_with_words() {
     let memory = memory(1);
     memory.break_reads(task(0), u32::MAX);

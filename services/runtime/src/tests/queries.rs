@@ -2,17 +2,21 @@
 
 use tidelog_contract::memory::Memory;
 use tidelog_core::{
-    Answer, Effects, Input, Offset, PartitionId, Position, Query, Revision, Service, ServiceName,
-    Spec, State, Timestamp, Topic,
+    Answer, DatabaseId, Effects, Input, Offset, PartitionId, Position, Query, Revision, Service,
+    ServiceName, Spec, State, TableId, Timestamp, Topic,
     port::{AskError, Queries, TaskId},
     query::DatabaseView,
+    state::Table,
 };
 
 use super::support::{COUNTS, Counter, append, counts, database, memory, run, task, until_read};
 use crate::{LocalQueries, Settings};
 
-/// Answers what a [`Counter`] counted, and says that it cannot read `broken`.
+/// Answers what a [`Counter`] counted. It says that it cannot read `broken`, and takes the row of
+/// `shop` for something else if it is asked about `garbled`, which it does not notice.
 struct Asked;
+
+const GARBLED: Table<DatabaseId, (u64, String)> = Table::new(TableId::Databases);
 
 impl Service for Asked {
     fn spec(&self) -> &'static Spec {
@@ -27,6 +31,11 @@ impl Service for Asked {
         let Query::Database(id) = query else { return Answer::NotOffered };
         if *id == database("broken") {
             return Answer::Unreadable;
+        }
+        if *id == database("garbled") {
+            let found = state.get(&GARBLED, &database("shop"));
+            assert_eq!(found, None);
+            return Answer::Database(None);
         }
         let view = |count| DatabaseView {
             id: id.clone(),
@@ -79,6 +88,8 @@ fn a_question_that_cannot_be_answered_is_unavailable() {
     let answer = ask(task(0), Query::Database(database("broken")), None);
     let words = "the state of schema-storage/0 cannot be read";
     assert_eq!(answer, Err(AskError::Unavailable(words.into())));
+    let answer = ask(task(0), Query::Database(database("garbled")), None);
+    assert!(matches!(answer, Err(AskError::Unavailable(_))), "{answer:?}");
 }
 
 #[test]
