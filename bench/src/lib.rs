@@ -1,7 +1,7 @@
 //! What is measured, and the bare programs it is measured against.
 //!
-//! None of the programs here depends on a Tidelog crate: `bare` is the smallest server that does
-//! the same durable work, `load` speaks HTTP to either of them, and `limits` measures one core.
+//! Nothing here uses a Tidelog crate, nor do three of the programs: `bare` is the smallest server that
+//! does the same durable work, `load` speaks HTTP to either server, and `limits` measures one core.
 
 pub mod bare;
 pub mod client;

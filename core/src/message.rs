@@ -17,7 +17,7 @@ pub use batch::{BatchPart, EntityBatch};
 pub use codec::{DecodeError, FORMAT_VERSION, decode_row, encode_row};
 pub use dead_letter::DeadLetter;
 pub use entity::{Change, Condition, EntityPatch, EntityUpdate, Match, PartRequest, UpdateKind};
-pub use request::{Fingerprint, IdempotencyKey, Origin, Part};
+pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
 pub use schema::{SchemaChange, SchemaPatch, SchemaUpdate};
 
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{document::DocumentError, limits::PROBLEM_DETAIL_BYTES_MAX, patch::PatchError};
+use crate::{
+    document::DocumentError,
+    limits::PROBLEM_DETAIL_BYTES_MAX,
+    patch::{PatchError, PatchParseError},
+};
 
 /// The kinds of problem that the log, the services and the driver can answer with.
 ///
@@ -168,6 +172,28 @@ impl From<DocumentError> for Problem {
     }
 }
 
+impl From<PatchParseError> for Problem {
+    fn from(error: PatchParseError) -> Self {
+        let kind = match error {
+            PatchParseError::Json(error) => return error.into(),
+            PatchParseError::TooLarge { .. } | PatchParseError::TooManyOperations { .. } => {
+                ProblemKind::TooLarge
+            }
+            PatchParseError::NotAnArray
+            | PatchParseError::NotAnObject { .. }
+            | PatchParseError::UnknownOperation { .. }
+            | PatchParseError::MissingMember { .. }
+            | PatchParseError::WrongMember { .. }
+            | PatchParseError::UnknownMember { .. }
+            | PatchParseError::BadPointer { .. }
+            | PatchParseError::PointerTooDeep { .. }
+            | PatchParseError::MoveIntoItself { .. }
+            | PatchParseError::RemoveWhole { .. } => ProblemKind::BadRequest,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl From<PatchError> for Problem {
     fn from(error: PatchError) -> Self {
         let kind = match error {
@@ -186,12 +212,26 @@ impl From<PatchError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patch::JsonPatch;
 
     #[test]
     fn a_long_detail_is_cut_between_characters() {
         let problem = Problem::new(ProblemKind::BadRequest, "ä".repeat(1_000));
         assert!(problem.detail.len() <= PROBLEM_DETAIL_BYTES_MAX);
         assert!(problem.detail.ends_with("ä…"));
+    }
+
+    #[test]
+    fn a_text_that_is_no_patch_is_a_problem_of_its_kind() {
+        let kind = |error: PatchParseError| Problem::from(error).kind;
+        assert_eq!(kind(PatchParseError::NotAnArray), ProblemKind::BadRequest);
+        let error = PatchParseError::TooManyOperations { count: 1_001, limit: 1_000 };
+        let problem = Problem::from(error.clone());
+        assert_eq!((problem.kind, &*problem.detail), (ProblemKind::TooLarge, &*error.to_string()));
+        let parse = |text: &str| JsonPatch::parse(text.as_bytes()).expect_err("no patch");
+        assert_eq!(kind(parse("[")), ProblemKind::BadRequest);
+        let number = r#"[{"op":"add","path":"/n","value":1e400}]"#;
+        assert_eq!(kind(parse(number)), ProblemKind::NumberNotKept);
     }
 
     #[test]

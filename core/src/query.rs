@@ -141,6 +141,8 @@ pub struct DatabaseView {
 /// A request as a query sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestView {
+    /// Whether it is a batch, be it of one part.
+    pub is_batch: bool,
     /// How many parts it has.
     pub parts: u32,
     /// The answers in the order of the parts, as far as they have come.

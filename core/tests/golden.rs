@@ -10,8 +10,8 @@ use tidelog_core::{
     message::{
         BatchPart, Change, CompleteResponse, Condition, DeadLetter, DecodeError, EntityBatch,
         EntityPatch, EntityUpdate, Fingerprint, IdempotencyKey, Match, Origin, Outcome, Part,
-        PartAnswer, PartRequest, PartialResponse, SchemaChange, SchemaPatch, SchemaUpdate,
-        UpdateKind,
+        PartAnswer, PartRequest, PartialResponse, Remember, SchemaChange, SchemaPatch,
+        SchemaUpdate, UpdateKind,
     },
     patch::{JsonPatch, Operations},
 };
@@ -91,7 +91,7 @@ proptest::proptest! {
 
     #[test]
     fn no_damage_makes_the_decoder_panic(
-        which in 0usize..20,
+        which in 0usize..100,
         at in 0usize..400,
         byte in proptest::prelude::any::<u8>(),
     ) {
@@ -113,7 +113,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             entity: "shop/orders/eu/42".parse().expect("a good id"),
             request: PartRequest::from(change),
             wants_value: true,
-            remember: false,
+            remember: Remember::No,
         })
     };
     let json_patch = br#"[{"op":"replace","path":"/n","value":2}]"#;
@@ -140,6 +140,11 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("schema-patch", schema_patch()),
         ("schema-update", schema_update()),
         ("dead-letter", dead_letter()),
+        ("remembered-request", remembered_request(Part::ONLY, Remember::Single)),
+        ("only-part-of-a-batch", remembered_request(Part::ONLY, Remember::Batch)),
+        ("part-of-a-batch", remembered_request(Part { number: 2, of: 3 }, Remember::Batch)),
+        ("remembered-answer", remembered_answer(Part::ONLY, Remember::Single)),
+        ("answer-to-the-only-part-of-a-batch", remembered_answer(Part::ONLY, Remember::Batch)),
     ]
 }
 
@@ -161,8 +166,28 @@ fn conditional() -> Message {
             },
         },
         wants_value: false,
-        remember: true,
+        // As it was for parts of batches, before they had a mark of their own.
+        remember: Remember::Single,
     })
+}
+
+fn remembered_request(part: Part, remember: Remember) -> Message {
+    Message::EntityPatch(EntityPatch {
+        origin: origin(),
+        part,
+        key: None,
+        entity: "shop/orders/eu/42".parse().expect("a good id"),
+        request: PartRequest::from(Change::Delete),
+        wants_value: true,
+        remember,
+    })
+}
+
+fn remembered_answer(part: Part, remember: Remember) -> Message {
+    let Message::PartialResponse(response) = partial(Outcome::Deleted(Revision(2)), None) else {
+        panic!("it is an answer");
+    };
+    Message::PartialResponse(PartialResponse { part, remember, ..response })
 }
 
 fn batch() -> Message {
@@ -211,7 +236,7 @@ fn partial(outcome: Outcome, value: Option<&str>) -> Message {
         },
         position: position(),
         time: Timestamp::from_millis(1_764_000_000_456),
-        remember: false,
+        remember: Remember::No,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::Part;
+use super::request::{Part, Remember};
 use crate::{
     document::Document,
     id::{RequestId, Revision},
@@ -24,8 +24,9 @@ pub struct PartialResponse {
     pub position: Position,
     /// The task time at the answer. A driver never stamps a first sending below it.
     pub time: Timestamp,
-    /// Whether the response accumulator is to remember the answer of a single part too.
-    pub remember: bool,
+    /// Whether the response accumulator is to remember it, and as what. It gathers the answers to
+    /// parts of several in any case.
+    pub remember: Remember,
 }
 
 /// What became of one part.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{IdempotencyKey, Origin, Part};
+use super::request::{IdempotencyKey, Origin, Part, Remember};
 use crate::{
     document::Document,
     id::{DeviceId, EntityId, RequestName, Revision, UserId},
@@ -25,8 +25,8 @@ pub struct EntityPatch {
     pub request: PartRequest,
     /// Whether the answer is to hold the document. A driver that has the document already says no.
     pub wants_value: bool,
-    /// Whether the response accumulator is to remember the answer.
-    pub remember: bool,
+    /// Whether the response accumulator is to remember the answer, and as what.
+    pub remember: Remember,
 }
 
 /// What is asked of one entity, and under which condition.

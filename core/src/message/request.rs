@@ -52,6 +52,20 @@ impl fmt::Display for Part {
     }
 }
 
+/// Whether the response accumulator is to remember the answer to a part, and as what.
+///
+/// The order is part of the message format: new ones go to the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Remember {
+    /// Not at all. Whoever asked takes the answer when it comes.
+    #[default]
+    No,
+    /// As the answer to a request for one entity.
+    Single,
+    /// As the answer to a part of a batch, be it the only one.
+    Batch,
+}
+
 /// A key that a caller brought so that it can ask again, whichever gateway it reaches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {

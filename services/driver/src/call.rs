@@ -10,7 +10,7 @@ use crate::{
     connection::Message,
     driver::Shared,
     error::Error,
-    requests::{Input, Reply, Request, Token, Told},
+    requests::{Awaits, Input, Reply, Request, Token, Told},
 };
 
 /// A request under way.
@@ -80,7 +80,7 @@ impl<A> Call<A> {
     }
 
     /// The request's id, as soon as the connection has named it. It can be known before the request
-    /// is in the log.
+    /// is in the log, which is what [`appended`](Self::appended) waits for.
     ///
     /// # Errors
     ///
@@ -94,7 +94,9 @@ impl<A> Call<A> {
             // Where nobody listens any more, the channel of the answer says what there is to say.
             let _ = self.shared.tell(Input::Name { token: self.token, reply });
             match named.await {
-                Ok(Told::Named(id) | Told::Overdue(id)) => return Ok(self.id.insert(id).clone()),
+                Ok(Told::Named(id) | Told::Appended(id) | Told::Overdue(id)) => {
+                    return Ok(self.id.insert(id).clone());
+                }
                 Ok(Told::Answer(answer)) => self.state = State::Unread(answer),
                 Err(_) => self.look(),
             }
@@ -105,6 +107,28 @@ impl<A> Call<A> {
             | State::Over(Error::OutcomeUnknown { request, .. }) => Ok(request.clone()),
             State::Unread(Err(error)) | State::Over(error) => Err(error.clone()),
             State::Open(_) => Err(Error::ConnectionLost),
+        }
+    }
+
+    /// Waits until the request is known to be in the log for good, or has its answer, until
+    /// `deadline`. From then on it will be carried out, whatever becomes of this process; until then
+    /// it may get lost with it.
+    ///
+    /// It is sent again while it is waited for, as in [`answer`](Self::answer), which can be asked
+    /// for before and after.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutcomeUnknown`] if it is not known whether it is in the log; unless it was given
+    /// up, this can be called again. Every other error is final, and given again if asked for again:
+    /// where it [is definite](Error::is_definite), the request is not in the log, and never will be.
+    pub async fn appended(&mut self, deadline: Timestamp) -> Result<RequestId, Error> {
+        self.wait(Awaits::Append, deadline).await?;
+        match &self.state {
+            State::Unread(Ok(reply)) => Ok(reply.request().clone()),
+            State::Open(_) => self.id.clone().ok_or(Error::ConnectionLost),
+            State::Over(Error::AlreadyAnswered) => self.id.clone().ok_or(Error::AlreadyAnswered),
+            State::Unread(Err(error)) | State::Over(error) => Err(error.clone()),
         }
     }
 
@@ -120,19 +144,7 @@ impl<A> Call<A> {
     /// again: it asks again as the same request. Every other error is final, and given again if
     /// asked for again.
     pub async fn answer(&mut self, deadline: Timestamp) -> Result<A, Error> {
-        self.look();
-        if let State::Open(answer) = &mut self.state {
-            let (reply, alarm) = oneshot::channel();
-            // Where nobody listens any more, the channel of the answer says what there is to say.
-            let _ = self.shared.tell(Input::Wait { token: self.token, deadline, reply });
-            let told = match future::select(&mut *answer, alarm).await {
-                Either::Left((told, _)) => told,
-                // Without an alarm there is an answer, or the connection is gone.
-                Either::Right((Err(_), answer)) => answer.await,
-                Either::Right((told, _)) => told,
-            };
-            self.take(told.map_err(|_| Error::ConnectionLost))?;
-        }
+        self.wait(Awaits::Answer, deadline).await?;
         match std::mem::replace(&mut self.state, State::Over(Error::AlreadyAnswered)) {
             State::Unread(Ok(reply)) => {
                 self.id = Some(reply.request().clone());
@@ -155,27 +167,42 @@ impl<A> Call<A> {
         }
     }
 
+    /// Waits for what is awaited, or for the answer. What has come is in the state, or, if that is
+    /// as it was, the request is in the log.
+    async fn wait(&mut self, awaits: Awaits, deadline: Timestamp) -> Result<(), Error> {
+        self.look();
+        let State::Open(answer) = &mut self.state else { return Ok(()) };
+        let (reply, alarm) = oneshot::channel();
+        // Where nobody listens any more, the channel of the answer says what there is to say.
+        let _ = self.shared.tell(Input::Wait { token: self.token, awaits, deadline, reply });
+        let told = match future::select(&mut *answer, alarm).await {
+            Either::Left((told, _)) => told,
+            // Without an alarm there is an answer, or the connection is gone.
+            Either::Right((Err(_), answer)) => answer.await,
+            Either::Right((told, _)) => told,
+        };
+        match told {
+            Ok(Told::Answer(answer)) => self.state = State::Unread(answer),
+            Ok(Told::Appended(request)) => self.id = Some(request),
+            Ok(Told::Named(request) | Told::Overdue(request)) => {
+                self.id = Some(request.clone());
+                return Err(Error::OutcomeUnknown { request, given_up: false });
+            }
+            Err(_) => self.state = State::Over(Error::ConnectionLost),
+        }
+        Ok(())
+    }
+
     /// Takes the answer if it has come already.
     fn look(&mut self) {
         if let State::Open(answer) = &mut self.state {
             match answer.try_recv() {
                 Ok(Told::Answer(answer)) => self.state = State::Unread(answer),
-                Ok(Told::Named(_) | Told::Overdue(_)) | Err(TryRecvError::Empty) => {}
+                Ok(Told::Named(_) | Told::Appended(_) | Told::Overdue(_))
+                | Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Closed) => self.state = State::Over(Error::ConnectionLost),
             }
         }
-    }
-
-    fn take(&mut self, told: Result<Told, Error>) -> Result<(), Error> {
-        match told {
-            Ok(Told::Answer(answer)) => self.state = State::Unread(answer),
-            Ok(Told::Named(request) | Told::Overdue(request)) => {
-                self.id = Some(request.clone());
-                return Err(Error::OutcomeUnknown { request, given_up: false });
-            }
-            Err(error) => self.state = State::Over(error),
-        }
-        Ok(())
     }
 }
 

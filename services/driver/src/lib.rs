@@ -26,8 +26,8 @@
 //!
 //! There are two levels. The typed methods ([`Driver::create`], [`Driver::patch`], …) send one
 //! request, wait for its answer until a deadline, and tell a problem as an [`Error`]. Below them,
-//! [`Driver::request`] gives a [`Call`], which can be named before it is sent, waited for again as
-//! the same request after its outcome was unknown, and let go of.
+//! [`Driver::request`] gives a [`Call`], which can be named before it is sent, waited for until it
+//! is in the log, waited for again as the same request after its outcome was unknown, and let go of.
 //!
 //! # Invariants
 //!

@@ -5,7 +5,7 @@
 //!              Submit, Name, Wait, Detach, Abandon            Append (a record for the log)
 //!   calls ───────────────────────────────────────▶ Requests ─────────────────────────────▶ log
 //!         ◀───────────────────────────────────────          ◀─────────────────────────────
-//!              Tell (a name, an answer, overdue)              Appended, Partial, Complete
+//!          Tell (a name, appended, an answer, overdue)        Appended, Partial, Complete
 //! ```
 //!
 //! # Invariants
@@ -13,6 +13,7 @@
 //! - A request has one name, one first sending's time and one payload however often it is sent.
 //! - `first_incomplete` never passes a number that is under way: one that was neither answered
 //!   whole nor given up.
+//! - A call is told that its request is in the log only once the log has said so.
 //! - A call is told one answer at most. What is over leaves nothing behind.
 
 mod answers;
@@ -34,11 +35,14 @@ use tidelog_core::{
     message::Origin,
 };
 
-use self::{entry::Entry, incarnation::Incarnation};
 pub(crate) use self::{
     entry::Slot,
-    event::{Input, Output, Reply, Rules, Told},
+    event::{Awaits, Input, Output, Reply, Rules, Told},
     request::Request,
+};
+use self::{
+    entry::{Alarm, Entry, InLog},
+    incarnation::Incarnation,
 };
 use crate::error::Error;
 
@@ -88,7 +92,9 @@ impl<R> Requests<R> {
         match input {
             Input::Submit { token, request, reply } => self.submit(now, token, request, reply),
             Input::Name { token, reply } => self.name(token, reply),
-            Input::Wait { token, deadline, reply } => self.wait(now, token, deadline, reply),
+            Input::Wait { token, awaits, deadline, reply } => {
+                self.wait(now, token, Alarm { awaits, deadline, reply });
+            }
             Input::Detach(token) => self.detach(token),
             Input::Abandon(token) => self.abandon(token),
             Input::Appended { slots, outcomes } => self.appended(slots, outcomes),
@@ -171,17 +177,20 @@ impl<R> Requests<R> {
         }
     }
 
-    fn wait(&mut self, now: Timestamp, token: Token, deadline: Timestamp, reply: R) {
+    fn wait(&mut self, now: Timestamp, token: Token, alarm: Alarm<R>) {
         let Some(slot) = self.tokens.get(&token).copied() else { return };
-        if deadline <= now {
+        let Some(entry) = self.entry(slot) else { return };
+        let is_appended = alarm.awaits == Awaits::Append && entry.in_log == InLog::Yes;
+        if is_appended || alarm.deadline <= now {
             if let Some(id) = self.id(slot) {
-                self.outputs.push(Output::Tell(reply, Told::Overdue(id)));
+                let told = if is_appended { Told::Appended(id) } else { Told::Overdue(id) };
+                self.outputs.push(Output::Tell(alarm.reply, told));
             }
             return;
         }
         let resend_after = self.rules.resend_after;
         self.update(slot, |entry| {
-            entry.alarm = Some((deadline, reply));
+            entry.alarm = Some(alarm);
             entry.asked_again(now, resend_after);
         });
         // It may be sent again at once.
@@ -211,10 +220,10 @@ impl<R> Requests<R> {
     fn wake(&mut self, now: Timestamp, slot: Slot) {
         let id = self.id(slot);
         let Some(entry) = self.entry(slot) else { return };
-        if let Some((_, alarm)) = entry.alarm.take_if(|(deadline, _)| *deadline <= now)
+        if let Some(alarm) = entry.alarm.take_if(|alarm| alarm.deadline <= now)
             && let Some(id) = &id
         {
-            self.outputs.push(Output::Tell(alarm, Told::Overdue(id.clone())));
+            self.outputs.push(Output::Tell(alarm.reply, Told::Overdue(id.clone())));
         }
         let Some(entry) = self.entry(slot) else { return };
         if entry.give_up_at <= now {

@@ -152,27 +152,7 @@ impl From<DocumentError> for Failure {
 
 impl From<PatchParseError> for Failure {
     fn from(error: PatchParseError) -> Self {
-        patch_problem(error).into()
-    }
-}
-
-/// What is wrong with a text that was to be a patch.
-pub(crate) fn patch_problem(error: PatchParseError) -> Problem {
-    match error {
-        PatchParseError::Json(error) => error.into(),
-        PatchParseError::TooLarge { .. } | PatchParseError::TooManyOperations { .. } => {
-            Problem::new(ProblemKind::TooLarge, error)
-        }
-        PatchParseError::NotAnArray
-        | PatchParseError::NotAnObject { .. }
-        | PatchParseError::UnknownOperation { .. }
-        | PatchParseError::MissingMember { .. }
-        | PatchParseError::WrongMember { .. }
-        | PatchParseError::UnknownMember { .. }
-        | PatchParseError::BadPointer { .. }
-        | PatchParseError::PointerTooDeep { .. }
-        | PatchParseError::MoveIntoItself { .. }
-        | PatchParseError::RemoveWhole { .. } => Problem::new(ProblemKind::BadRequest, error),
+        Problem::from(error).into()
     }
 }
 
@@ -201,12 +181,5 @@ mod tests {
                 + r#""status":412,"detail":"it \"is\"","request_id":"app:0:17:1764000000000","#
                 + r#""revision":4,"retryable":false}"#
         );
-    }
-
-    #[test]
-    fn a_patch_with_too_many_operations_is_too_large() {
-        let error = PatchParseError::TooManyOperations { count: 1_001, limit: 1_000 };
-        assert_eq!(patch_problem(error).kind, ProblemKind::TooLarge);
-        assert_eq!(patch_problem(PatchParseError::NotAnArray).kind, ProblemKind::BadRequest);
     }
 }

@@ -80,7 +80,8 @@ impl Manner {
                 Err(error) => return Err(error.into()),
             }
         }
-        let id = call.id().await?;
+        // What is told to be accepted is carried out even if this process ends now.
+        let id = call.appended(start.deadline).await?;
         call.detach();
         Ok(Awaited::Accepted(respond::accepted(&id, self.prefer)))
     }

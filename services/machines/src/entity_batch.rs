@@ -6,8 +6,8 @@
 //!   the others go on, and none is dropped. A batch without parts gets one failed answer, as part 1
 //!   of 1.
 //! - The whole of another request under a known key is refused: each part is answered `KeyReused`.
-//! - Every answer to a part of a batch is to be remembered by the response accumulator, so that a
-//!   batch of one part has its complete response too.
+//! - Every answer to a part is to be remembered by the response accumulator, as that of a batch: so a
+//!   batch of one part has its complete response too, and is told from a request for one entity.
 //! - Splitting again gives the same patches again, under the same names: entity-storage carries
 //!   none out twice. So this service keeps no completion records, and nothing about requests
 //!   without key. A repeat under another name is split as well; its parts carry the key, and meet

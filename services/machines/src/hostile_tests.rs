@@ -7,7 +7,7 @@ use tidelog_core::{
     message::{
         BatchPart, Change, CompleteResponse, Condition, EntityBatch, EntityPatch, Fingerprint,
         IdempotencyKey, Match, Origin, Outcome, Part, PartAnswer, PartRequest, PartialResponse,
-        SchemaChange, SchemaPatch,
+        Remember, SchemaChange, SchemaPatch,
     },
     query::Scope,
     topic::Offset,
@@ -78,7 +78,7 @@ fn message() -> impl Strategy<Value = Message> {
             Message::EntityBatch(EntityBatch { origin, database, key, wants_values, parts })
         });
     let patch =
-        (origin(), part(), option::of(key()), entity(), request(), any::<bool>(), any::<bool>())
+        (origin(), part(), option::of(key()), entity(), request(), any::<bool>(), remember())
             .prop_map(|(origin, part, key, entity, request, wants_value, remember)| {
                 Message::EntityPatch(EntityPatch {
                     origin,
@@ -90,7 +90,7 @@ fn message() -> impl Strategy<Value = Message> {
                     remember,
                 })
             });
-    let response = (request_id(), part(), answer(), any::<bool>()).prop_map(
+    let response = (request_id(), part(), answer(), remember()).prop_map(
         |(request, part, answer, remember)| {
             let position = Position {
                 topic: Topic::EntityPatches,
@@ -152,6 +152,10 @@ fn number() -> impl Strategy<Value = u64> {
         Just(1 << 63),
         16_000u64..17_000
     ]
+}
+
+fn remember() -> impl Strategy<Value = Remember> {
+    prop_oneof![Just(Remember::No), Just(Remember::Single), Just(Remember::Batch)]
 }
 
 fn part() -> impl Strategy<Value = Part> {

@@ -4,7 +4,8 @@
 //! - Tables: an aggregate for each request, with a row for each part's answer; deadlines, in the
 //!   order of their time; and where that order begins.
 //! - An answer to the only part of a request is passed by, unless it asks to be remembered: drivers
-//!   take it from the input of this service.
+//!   take it from the input of this service. If it does, it says whether the request was a batch;
+//!   one of several parts always was.
 //! - Parts come in any order, twice, or never; of a part's answers the first counts. Once all are
 //!   there, the request is answered whole, in the order of the parts.
 //! - A request that is not whole 30 s after its first answer (up to a second more) is answered as
@@ -29,7 +30,7 @@ use tidelog_core::{
     Answer, Effects, Input, Message, Query, Service, ServiceName, Source, Spec, State, TableId,
     Timestamp, Topic, Wake,
     limits::BATCH_PARTS_MAX,
-    message::{Part, PartialResponse},
+    message::{Part, PartialResponse, Remember},
 };
 
 use crate::set_aside::{set_aside, set_aside_as_foreign};
@@ -78,7 +79,7 @@ fn handle_response(
     effects: &mut Effects,
 ) {
     let part = response.part;
-    if part == Part::ONLY && !response.remember {
+    if part == Part::ONLY && response.remember == Remember::No {
         return;
     }
     if part.number == 0 || part.number > part.of || part.of as usize > BATCH_PARTS_MAX {

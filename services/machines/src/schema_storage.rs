@@ -16,7 +16,8 @@ use tidelog_core::{
     Answer, DatabaseId, Effects, Input, Message, Problem, ProblemKind, Query, Revision, Service,
     ServiceName, Source, Spec, State, TableId, Timestamp, Topic,
     message::{
-        Outcome, Part, PartAnswer, PartialResponse, SchemaChange, SchemaPatch, SchemaUpdate,
+        Outcome, Part, PartAnswer, PartialResponse, Remember, SchemaChange, SchemaPatch,
+        SchemaUpdate,
     },
     state::Table,
 };
@@ -71,7 +72,7 @@ fn handle_patch(source: Source, patch: &SchemaPatch, state: &mut State<'_>, effe
         },
         position: source.position,
         time: state.task_time(),
-        remember: false,
+        remember: Remember::No,
     }));
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidelog_core::{CollectionId, EntityId, ZoneId};
+use tidelog_core::{CollectionId, EntityId, ZoneId, id::DEFAULT_ZONE};
 
 /// A collection, or one zone of it: what can be listed, imported into and exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,6 @@ pub(crate) fn entity(text: &str) -> Result<EntityId, String> {
 fn words(error: impl fmt::Display) -> String {
     error.to_string()
 }
-
-/// The zone that is meant where none is named.
-const DEFAULT_ZONE: &str = "default";
 
 #[cfg(test)]
 mod tests {

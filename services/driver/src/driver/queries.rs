@@ -17,7 +17,8 @@ use crate::{
 
 impl Driver {
     /// An entity, if it exists. With `at_least`, the position of an answer, what that answer told
-    /// is seen; a position that is not of this entity's partition says nothing about it.
+    /// is seen; a position that is not of this entity's partition says nothing about it. The same
+    /// goes for lists.
     ///
     /// # Errors
     ///
@@ -28,9 +29,6 @@ impl Driver {
         at_least: Option<Position>,
     ) -> Result<Option<EntityView>, Error> {
         let partition = self.layout().partition(id.as_str());
-        let at_least = at_least.filter(|position| {
-            position.topic == Topic::EntityPatches && position.partition == partition
-        });
         let task = TaskId { service: ServiceName::EntityStorage, partition };
         let Answer::Entity(entity) = self.ask(task, Query::Entity(id.clone()), at_least).await?
         else {
@@ -44,16 +42,17 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if a task cannot be asked.
+    /// [`Error::Unavailable`] if a task cannot be asked, or does not get as far as `at_least`.
     pub async fn list(
         &self,
         scope: &Scope,
         after: Option<&str>,
         limit: usize,
+        at_least: Option<Position>,
     ) -> Result<Listing<EntityView>, Error> {
         let ask = |after: Option<Box<str>>, limit| {
             let query = Query::Entities { scope: scope.clone(), after, limit };
-            self.ask_all(ServiceName::EntityStorage, query, |answer| {
+            self.ask_all(ServiceName::EntityStorage, query, at_least, |answer| {
                 if let Answer::Entities(page) = answer { Some(page) } else { None }
             })
         };
@@ -80,30 +79,32 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if a task cannot be asked.
+    /// [`Error::Unavailable`] if a task cannot be asked, or does not get as far as `at_least`.
     pub async fn collections(
         &self,
         database: &DatabaseId,
         after: Option<&str>,
         limit: usize,
+        at_least: Option<Position>,
     ) -> Result<Listing<Box<str>>, Error> {
         let (database, after) = (database.clone(), after.map(Into::into));
-        self.names(|limit| Query::Collections { database, after, limit }, limit).await
+        self.names(|limit| Query::Collections { database, after, limit }, limit, at_least).await
     }
 
     /// A page of the names of a collection's zones that have entities.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if a task cannot be asked.
+    /// [`Error::Unavailable`] if a task cannot be asked, or does not get as far as `at_least`.
     pub async fn zones(
         &self,
         collection: &CollectionId,
         after: Option<&str>,
         limit: usize,
+        at_least: Option<Position>,
     ) -> Result<Listing<Box<str>>, Error> {
         let (collection, after) = (collection.clone(), after.map(Into::into));
-        self.names(|limit| Query::Zones { collection, after, limit }, limit).await
+        self.names(|limit| Query::Zones { collection, after, limit }, limit, at_least).await
     }
 
     /// A database, if it has been provisioned: from the table that the connection follows, or,
@@ -136,15 +137,16 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if a task cannot be asked.
+    /// [`Error::Unavailable`] if a task cannot be asked, or does not get as far as `at_least`.
     pub async fn databases(
         &self,
         after: Option<&str>,
         limit: usize,
+        at_least: Option<Position>,
     ) -> Result<Listing<DatabaseView>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
         let query = Query::Databases { after: after.map(Into::into), limit: count(room.items) };
-        let pages = self.ask_all(ServiceName::SchemaStorage, query, |answer| {
+        let pages = self.ask_all(ServiceName::SchemaStorage, query, at_least, |answer| {
             if let Answer::Databases(page) = answer { Some(page) } else { None }
         });
         Ok(merge(pages.await?, room))
@@ -176,10 +178,11 @@ impl Driver {
         &self,
         query: impl FnOnce(u32) -> Query,
         limit: usize,
+        at_least: Option<Position>,
     ) -> Result<Listing<Box<str>>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
         let query = query(count(room.items));
-        let pages = self.ask_all(ServiceName::EntityStorage, query, |answer| {
+        let pages = self.ask_all(ServiceName::EntityStorage, query, at_least, |answer| {
             if let Answer::Names(page) = answer { Some(page) } else { None }
         });
         Ok(merge(pages.await?, room))
@@ -190,28 +193,49 @@ impl Driver {
         &self,
         service: ServiceName,
         query: Query,
+        at_least: Option<Position>,
         page: impl Fn(Answer) -> Option<Page<T>>,
     ) -> Result<Vec<Page<T>>, Error> {
         let asked = self.layout().all().map(|partition| {
-            let answer = self.ask(TaskId { service, partition }, query.clone(), None);
+            let answer = self.ask(TaskId { service, partition }, query.clone(), at_least);
             let page = &page;
             async move { page(answer.await?).ok_or_else(another_question) }
         });
         try_join_all(asked).await
     }
 
+    /// Asks a task. A position that is not of its partition says nothing about it.
     async fn ask(
         &self,
         task: TaskId,
         query: Query,
         at_least: Option<Position>,
     ) -> Result<Answer, Error> {
+        let at_least = at_least.filter(|position| {
+            Some(position.topic) == told_by(task.service) && position.partition == task.partition
+        });
         match self.shared.queries.ask(task, query, at_least).await {
             Ok(Answer::Unreadable) => Err(unavailable("the task's state could not be read")),
             Ok(Answer::NotOffered) => Err(unavailable("the task answers no such question")),
             Ok(answer) => Ok(answer),
             Err(error) => Err(unavailable(&error.to_string())),
         }
+    }
+}
+
+/// The topic that the positions in a service's answers are of.
+fn told_by(service: ServiceName) -> Option<Topic> {
+    match service {
+        ServiceName::EntityStorage => Some(Topic::EntityPatches),
+        ServiceName::SchemaStorage => Some(Topic::SchemaPatches),
+        ServiceName::EntityBatch
+        | ServiceName::SchemaLearningPartitioner
+        | ServiceName::SchemaLearning
+        | ServiceName::ResponseAccumulator
+        | ServiceName::ChangesInZone
+        | ServiceName::ZoneWatch
+        | ServiceName::Coalescing
+        | ServiceName::Device => None,
     }
 }
 

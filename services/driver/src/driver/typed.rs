@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::future::{self, Either};
 use tidelog_core::{
-    DatabaseId, Document, EntityId, Problem, ProblemKind, Timestamp,
+    DatabaseId, Document, EntityId, Timestamp,
     message::{BatchPart, Change, Condition, Outcome, PartAnswer, PartRequest, SchemaChange},
     patch::{JsonPatch, Operations},
     query::EntityView,
@@ -231,5 +231,5 @@ impl Driver {
 fn increment(pointer: &str, by: serde_json::Number) -> Result<Operations, Error> {
     let operation = serde_json::json!([{ "op": "increment", "path": pointer, "by": by }]);
     Operations::parse(operation.to_string().as_bytes())
-        .map_err(|error| Error::problem(Problem::new(ProblemKind::BadRequest, error)))
+        .map_err(|error| Error::problem(error.into()))
 }

@@ -5,7 +5,10 @@ use tidelog_core::{
     port::AppendOutcome,
 };
 
-use super::{Reply, Requests, Slot, entry::Entry};
+use super::{
+    Output, Reply, Requests, Slot, Told,
+    entry::{Entry, InLog},
+};
 use crate::{
     answer::{Answered, BatchAnswered},
     error::Error,
@@ -18,10 +21,9 @@ impl<R> Requests<R> {
             let Some(entry) = self.entry(slot) else { continue };
             entry.is_being_appended = false;
             match outcome {
-                AppendOutcome::Appended(_) | AppendOutcome::Unknown(_) => {
-                    entry.may_be_in_log = true;
-                }
-                AppendOutcome::Rejected(reason) if !entry.may_be_in_log => {
+                AppendOutcome::Appended(_) => self.is_in_log(slot),
+                AppendOutcome::Unknown(_) => entry.in_log = entry.in_log.max(InLog::Perhaps),
+                AppendOutcome::Rejected(reason) if entry.in_log == InLog::No => {
                     self.end(slot, Err(Error::Rejected(reason)));
                 }
                 // An earlier sending may still be answered.
@@ -59,6 +61,16 @@ impl<R> Requests<R> {
         match is_whole {
             true => self.end(slot, reply),
             false => self.linger(slot, reply),
+        }
+    }
+
+    fn is_in_log(&mut self, slot: Slot) {
+        let mut waiting = None;
+        self.update(slot, |entry| waiting = entry.appended());
+        if let Some(reply) = waiting
+            && let Some(id) = self.id(slot)
+        {
+            self.outputs.push(Output::Tell(reply, Told::Appended(id)));
         }
     }
 

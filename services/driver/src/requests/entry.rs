@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidelog_core::{ClientId, RequestId, RequestName, Timestamp, port::Append};
 
-use super::{Requests, Token};
+use super::{Awaits, Requests, Token};
 use crate::options::RESEND_AFTER_MAX;
 
 /// Which of the driver's requests it is: a name of the client, and a number under it.
@@ -14,6 +14,26 @@ pub(crate) struct Slot {
     pub(crate) incarnation: u32,
     /// The number.
     pub(crate) number: u64,
+}
+
+/// What is known of a request's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum InLog {
+    /// No sending of it has got into the log.
+    No,
+    /// Some sending may have.
+    Perhaps,
+    /// Some sending is there for good.
+    Yes,
+}
+
+/// Somebody who waits.
+#[derive(Debug)]
+pub(super) struct Alarm<R> {
+    pub(super) awaits: Awaits,
+    pub(super) deadline: Timestamp,
+    /// Whom to tell then, or when the append is known that was waited for.
+    pub(super) reply: R,
 }
 
 /// One request under way.
@@ -28,15 +48,14 @@ pub(super) struct Entry<R> {
     /// The record, unless it is not to be sent again.
     pub(super) append: Option<Append>,
     pub(super) is_being_appended: bool,
-    /// Whether some sending was not refused by the log.
-    pub(super) may_be_in_log: bool,
+    pub(super) in_log: InLog,
     last_sent: Timestamp,
     resend_at: Timestamp,
     resend_after: Duration,
     /// Whom to tell the answer.
     pub(super) reply: Option<R>,
-    /// Until when somebody waits for it, and whom to tell then.
-    pub(super) alarm: Option<(Timestamp, R)>,
+    /// Who waits for it.
+    pub(super) alarm: Option<Alarm<R>>,
     is_detached: bool,
     /// Its time among the timers.
     pub(super) wake_at: Timestamp,
@@ -57,7 +76,7 @@ impl<R> Entry<R> {
             give_up_at: Timestamp::MAX,
             append: Some(append),
             is_being_appended: false,
-            may_be_in_log: false,
+            in_log: InLog::No,
             last_sent: Timestamp::ZERO,
             resend_at: Timestamp::MAX,
             resend_after: Duration::ZERO,
@@ -74,6 +93,12 @@ impl<R> Entry<R> {
         self.last_sent = now;
         self.resend_after = resend_after;
         self.resend_at = now.plus(resend_after);
+    }
+
+    /// It is in the log for good. Gives back whom to tell that.
+    pub(super) fn appended(&mut self) -> Option<R> {
+        self.in_log = InLog::Yes;
+        self.alarm.take_if(|alarm| alarm.awaits == Awaits::Append).map(|alarm| alarm.reply)
     }
 
     /// Somebody waits for it: where nobody did for a while, it is sent again as if for the first
@@ -118,7 +143,7 @@ impl<R> Entry<R> {
 
     /// When it wants to be looked at.
     pub(super) fn next_wake(&self) -> Timestamp {
-        let deadline = self.alarm.as_ref().map_or(Timestamp::MAX, |(deadline, _)| *deadline);
+        let deadline = self.alarm.as_ref().map_or(Timestamp::MAX, |alarm| alarm.deadline);
         let resend_at = self.append.as_ref().map_or(Timestamp::MAX, |_| self.resend_at);
         self.give_up_at.min(deadline).min(resend_at)
     }

@@ -21,9 +21,9 @@ pub(crate) enum Input<R> {
     Submit { token: Token, request: Request, reply: R },
     /// Somebody wants to know a request's name.
     Name { token: Token, reply: R },
-    /// Somebody waits for the answer, and is to be told through `reply` when the deadline has
-    /// passed.
-    Wait { token: Token, deadline: Timestamp, reply: R },
+    /// Somebody waits, and is to be told through `reply` when the deadline has passed, or when what
+    /// is waited for has happened and is not the answer, which has a way of its own.
+    Wait { token: Token, awaits: Awaits, deadline: Timestamp, reply: R },
     /// Nobody wants the answer any more, but the request is to be carried out.
     Detach(Token),
     /// Nobody cares any more what becomes of the request.
@@ -42,6 +42,15 @@ pub(crate) enum Input<R> {
     Finish,
 }
 
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// That the request is known to be in the log.
+    Append,
+    /// Its answer.
+    Answer,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Output<R> {
@@ -56,6 +65,8 @@ pub(crate) enum Output<R> {
 pub(crate) enum Told {
     /// Its request's name.
     Named(RequestId),
+    /// Its request is in the log for good.
+    Appended(RequestId),
     /// Its deadline has passed. It can wait again.
     Overdue(RequestId),
     /// Its answer, which is the last that it is told.

@@ -8,7 +8,7 @@ use tidelog_core::{
         RECORD_BYTES_MAX,
     },
     message::{
-        BatchPart, Condition, EntityBatch, EntityPatch, Match, Origin, Part, PartRequest,
+        BatchPart, Condition, EntityBatch, EntityPatch, Match, Origin, Part, PartRequest, Remember,
         SchemaChange, SchemaPatch,
     },
     port::Append,
@@ -62,6 +62,7 @@ impl Request {
             Self::Entity { entity, request, with } => {
                 let With { key, wants_value, remember, .. } = with;
                 let part = Part::ONLY;
+                let remember = if remember { Remember::Single } else { Remember::No };
                 let patch =
                     EntityPatch { origin, part, key, entity, request, wants_value, remember };
                 (Message::EntityPatch(patch), RECORD_BYTES_MAX)

@@ -1,3 +1,4 @@
+mod appends;
 mod batches;
 mod bench;
 mod model;
@@ -11,7 +12,7 @@ use tidelog_core::{
 };
 
 use self::bench::{Bench, IN_FLIGHT, complete, entity_request, origin, partial};
-use super::{Input, Reply, Slot, Told};
+use super::{Awaits, Input, Reply, Slot, Told};
 use crate::error::Error;
 
 #[test]
@@ -80,10 +81,10 @@ fn a_deadline_passes_and_the_same_request_can_be_waited_for_again() {
     let slot = bench.submit(1);
     let id = bench.id(slot);
     bench.appended(slot, AppendOutcome::Appended(Offset(0)));
-    bench.handle(Input::Wait { token: 1, deadline: Timestamp::from_millis(1_500), reply: 50 });
+    bench.wait_as(50, 1, Awaits::Answer, 1_500);
     assert_eq!(bench.requests.next_deadline(), Some(Timestamp::from_millis(1_500)));
     bench.pass(500);
-    bench.handle(Input::Wait { token: 1, deadline: Timestamp::from_millis(1_500), reply: 51 });
+    bench.wait_as(51, 1, Awaits::Answer, 1_500);
     let overdue = Told::Overdue(id.clone());
     assert_eq!(bench.take_told(), [(50, overdue.clone()), (51, overdue)]);
     bench.wait(1, 2_000);

@@ -67,7 +67,7 @@ fn a_request_of_which_nothing_is_known_is_pending_and_later_expired() {
     bench.world.set_clock(1_000_000 + 13 * 3_600_000);
     assert_eq!(outcome(&mut bench), Ok(RequestState::Expired));
 
-    let view = RequestView { parts: 1, answers: vec![None] };
+    let view = RequestView { is_batch: false, parts: 1, answers: vec![None] };
     let mut bench = Bench::with(|tasks| tasks.request = Some(view.clone()));
     assert_eq!(outcome(&mut bench), Ok(RequestState::Pending));
     bench.world.set_clock(1_000_000 + 13 * 3_600_000);

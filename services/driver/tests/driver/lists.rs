@@ -26,6 +26,26 @@ fn a_read_waits_for_positions_of_its_own_partition_only() {
 }
 
 #[test]
+fn a_list_waits_for_a_position_in_its_own_partition_only() {
+    let ids: Vec<EntityId> = (0..40).map(entity).collect();
+    let mut bench = Bench::with(|tasks| tasks.entities.extend(ids));
+    let own = layout().partition(entity(1).as_str());
+    for (topic, offset) in [(Topic::EntityPatches, 7), (Topic::SchemaPatches, 0)] {
+        let position = Position { topic, partition: own, offset: Offset(7) };
+        let driver = bench.driver.clone();
+        let page = bench.executor.finish(async move {
+            let scope = Scope::Zone("shop/orders/eu".parse().expect("an id"));
+            driver.list(&scope, None, 100, Some(position)).await.expect("all tasks answer")
+        });
+        assert_eq!(page.items.len(), 40);
+        for view in page.items {
+            let is_own = layout().partition(view.id.as_str()) == own;
+            assert_eq!(view.revision, Revision(if is_own { offset } else { 0 }), "{}", view.id);
+        }
+    }
+}
+
+#[test]
 fn a_list_has_every_entity_once_in_byte_order_and_full_pages() {
     let all: Vec<EntityId> = (0..300).map(entity).collect();
     let mut sorted: Vec<String> = all.iter().map(EntityId::to_string).collect();
@@ -41,7 +61,7 @@ fn a_list_has_every_entity_once_in_byte_order_and_full_pages() {
             let (driver, from) = (bench.driver.clone(), after.take());
             let page = bench.executor.finish(async move {
                 let scope = Scope::Zone("shop/orders/eu".parse().expect("an id"));
-                driver.list(&scope, from.as_deref(), 70).await.expect("all tasks answer")
+                driver.list(&scope, from.as_deref(), 70, None).await.expect("all tasks answer")
             });
             let count = page.items.len();
             assert!(count == 70 || (count < 70 && page.next.is_none()), "{count}");
@@ -66,11 +86,14 @@ fn names_that_many_partitions_know_are_listed_once() {
     let driver = bench.driver.clone();
     let (collections, first, second) = bench.executor.finish(async move {
         let collection = "shop/orders".parse().expect("an id");
-        let first = driver.zones(&collection, None, 2).await.expect("all tasks answer");
+        let first = driver.zones(&collection, None, 2, None).await.expect("all tasks answer");
         (
-            driver.collections(&"shop".parse().expect("an id"), None, 10).await,
+            driver.collections(&"shop".parse().expect("an id"), None, 10, None).await,
             first.clone(),
-            driver.zones(&collection, first.next.as_deref(), 2).await.expect("all tasks answer"),
+            driver
+                .zones(&collection, first.next.as_deref(), 2, None)
+                .await
+                .expect("all tasks answer"),
         )
     });
     assert_eq!(collections.map(|page| page.items), Ok(vec!["shop/orders".into()]));
@@ -82,6 +105,6 @@ fn names_that_many_partitions_know_are_listed_once() {
 fn a_list_with_a_task_that_cannot_answer_is_unavailable() {
     let mut bench = Bench::new();
     let driver = bench.driver.clone();
-    let listed = bench.executor.finish(async move { driver.databases(None, 10).await });
+    let listed = bench.executor.finish(async move { driver.databases(None, 10, None).await });
     assert!(matches!(listed, Err(Error::Unavailable(_))));
 }

@@ -1,5 +1,6 @@
 //! The driver over a log in memory, in virtual time.
 
+mod appends;
 mod batches;
 mod databases;
 mod ending;

@@ -10,7 +10,7 @@ use tidelog_driver::{
         Message, Problem, ProblemKind, Revision, Timestamp, Topic,
         message::{
             Condition, Fingerprint, IdempotencyKey, Match, Outcome, Part, PartAnswer,
-            PartialResponse, UpdateKind,
+            PartialResponse, Remember, UpdateKind,
         },
         port::{Client, ClientError},
     },
@@ -224,7 +224,7 @@ fn responses_of_others_and_those_that_cannot_be_read_are_skipped() {
             },
             position: "entity-patches:0:0".parse().expect("a position"),
             time,
-            remember: false,
+            remember: Remember::No,
         })
         .encode()
     };

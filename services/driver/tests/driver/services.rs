@@ -5,7 +5,7 @@ use tidelog_driver::core::{
     Message, Position, Revision, Timestamp,
     message::{
         CompleteResponse, EntityBatch, EntityPatch, Origin, Outcome, Part, PartAnswer,
-        PartialResponse, SchemaPatch, SchemaUpdate,
+        PartialResponse, Remember, SchemaPatch, SchemaUpdate,
     },
     port::Append,
 };
@@ -77,7 +77,7 @@ impl State {
             answer,
             position,
             time: Timestamp::from_millis(self.now),
-            remember: false,
+            remember: Remember::No,
         };
         self.publish(&Message::PartialResponse(response));
     }

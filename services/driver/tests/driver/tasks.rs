@@ -32,13 +32,13 @@ impl Tasks {
             Query::Entity(id) => {
                 assert!(is_here(id.as_str()) && task.service == ServiceName::EntityStorage);
                 let is_known = self.entities.contains(&id);
-                // The revision tells the test what was to be waited for.
-                let revision = Revision(at_least.map_or(0, |position| position.offset.0));
+                let revision = seen(at_least);
                 Answer::Entity(is_known.then(|| EntityView { revision, ..view(&id) }))
             }
             Query::Entities { scope, after, limit } => {
                 let within = format!("{}/", scope.as_str());
                 let all = ours().filter(|id| id.as_str().starts_with(&within));
+                let view = |id: &EntityId| EntityView { revision: seen(at_least), ..view(id) };
                 Answer::Entities(self.page(all, EntityId::as_str, view, after, limit))
             }
             Query::Collections { database, after, limit } => {
@@ -93,6 +93,11 @@ impl Queries for Tasks {
         };
         Box::pin(std::future::ready(answer))
     }
+}
+
+/// The revision tells the test what was to be waited for.
+fn seen(at_least: Option<Position>) -> Revision {
+    Revision(at_least.map_or(0, |position| position.offset.0))
 }
 
 fn view(id: &EntityId) -> EntityView {

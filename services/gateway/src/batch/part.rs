@@ -9,7 +9,6 @@ use tidelog_core::{
 };
 
 use super::members::Members;
-use crate::failure::patch_problem;
 
 /// Reads one part; what is wrong with it is told in it.
 pub(super) fn parse(text: &RawValue) -> BatchPart {
@@ -50,8 +49,8 @@ fn change(op: &str, members: &mut Members<'_>) -> Result<Change, Problem> {
         "create" => Ok(Change::Create(Document::parse(value()?)?)),
         "replace" => Ok(Change::Replace(Document::parse(value()?)?)),
         "merge" => Ok(Change::Merge(Document::parse(value()?)?)),
-        "patch" => JsonPatch::parse(value()?).map(Change::Patch).map_err(patch_problem),
-        "operations" => Operations::parse(value()?).map(Change::Operations).map_err(patch_problem),
+        "patch" => Ok(Change::Patch(JsonPatch::parse(value()?)?)),
+        "operations" => Ok(Change::Operations(Operations::parse(value()?)?)),
         _ => {
             let op: String = op.chars().take(40).collect();
             Err(bad(format_args!(

@@ -31,8 +31,9 @@ use crate::{
 pub(super) async fn list(arrival: Arrival) -> Answer {
     let list = List { name: "databases", path: "/v1/databases".to_owned() };
     let slice = list.slice(&arrival)?;
+    let at_least = position(arrival.headers())?;
     let driver = arrival.gateway.driver();
-    let listing = driver.databases(slice.after.as_deref(), slice.limit).await?;
+    let listing = driver.databases(slice.after.as_deref(), slice.limit, at_least).await?;
     Ok(list.page(&slice, listing, |json, view| write_database(json, &view)))
 }
 

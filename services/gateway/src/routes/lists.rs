@@ -33,9 +33,11 @@ pub(super) async fn collections(arrival: Arrival) -> Answer {
     let database: DatabaseId = path::id(arrival.path(), "/v1/databases/", "/collections")?;
     let list = List { name: "collections", path: format!("/v1/databases/{database}/collections") };
     let slice = list.slice(&arrival)?;
+    let at_least = position(arrival.headers())?;
     arrival.gateway.check_database(&database).await?;
     let driver = arrival.gateway.driver();
-    let listing = driver.collections(&database, slice.after.as_deref(), slice.limit).await?;
+    let listing =
+        driver.collections(&database, slice.after.as_deref(), slice.limit, at_least).await?;
     Ok(list.page(&slice, listing, write_name))
 }
 
@@ -44,9 +46,10 @@ pub(super) async fn zones(arrival: Arrival) -> Answer {
     let collection: CollectionId = path::id(arrival.path(), "/v1/collections/", "/zones")?;
     let list = List { name: "zones", path: format!("/v1/collections/{collection}/zones") };
     let slice = list.slice(&arrival)?;
+    let at_least = position(arrival.headers())?;
     arrival.gateway.check_collection(&collection).await?;
     let driver = arrival.gateway.driver();
-    let listing = driver.zones(&collection, slice.after.as_deref(), slice.limit).await?;
+    let listing = driver.zones(&collection, slice.after.as_deref(), slice.limit, at_least).await?;
     Ok(list.page(&slice, listing, write_name))
 }
 
@@ -57,9 +60,10 @@ async fn entities(arrival: Arrival, scope: Scope) -> Answer {
     };
     let list = List { name: "entities", path };
     let slice = list.slice(&arrival)?;
+    let at_least = position(arrival.headers())?;
     arrival.gateway.check_database(&scope.database()).await?;
     let driver = arrival.gateway.driver();
-    let listing = driver.list(&scope, slice.after.as_deref(), slice.limit).await?;
+    let listing = driver.list(&scope, slice.after.as_deref(), slice.limit, at_least).await?;
     Ok(list.page(&slice, listing, |json, EntityView { id, revision, value }| {
         json.raw(r#"{"id":"#).string(id.as_str());
         json.raw(r#","revision":"#).revision(revision);
@@ -77,8 +81,6 @@ pub(super) struct List {
 impl List {
     /// Reads which part of the list is asked for.
     pub(super) fn slice(&self, arrival: &Arrival) -> Result<Slice, Failure> {
-        // In one process every list is as new as any answer; what is no position is still refused.
-        position(arrival.headers())?;
         Slice::read(arrival.head.uri.query(), &self.path)
     }
 

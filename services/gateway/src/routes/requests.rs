@@ -28,15 +28,13 @@ pub(super) async fn read(arrival: Arrival) -> Answer {
     Ok(respond::json(StatusCode::OK, json.into_bytes()))
 }
 
-/// Writes the members of the answer. A batch of one part cannot be told from a single request, so
-/// both are answered as either.
+/// Writes the members of the answer.
 fn write_answer(json: &mut Json, id: &RequestId, view: &RequestView) {
-    if let [answer] = &*view.answers {
-        respond::write_part(json, id, None, answer.as_ref(), None, false);
-    } else {
-        json.raw(r#""status":200"#);
+    if !view.is_batch {
+        let answer = view.answers.first().and_then(Option::as_ref);
+        return respond::write_part(json, id, None, answer, None, false);
     }
-    json.raw(r#","parts":"#).list(&view.answers, |json, answer| {
+    json.raw(r#""status":200,"parts":"#).list(&view.answers, |json, answer| {
         json.raw("{");
         respond::write_part(json, id, None, answer.as_ref(), None, false);
         json.raw("}");

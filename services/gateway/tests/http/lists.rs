@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::system::{System, script};
@@ -70,6 +71,40 @@ fn the_next_page_is_linked() {
         let last = shop.get(target.expect("a target")).await.is(200).lacks("link");
         assert_eq!(last.json()["entities"][0]["id"], "shop/orders/eu/001");
         assert_eq!(last.json()["next"], json!(null));
+    });
+}
+
+#[test]
+fn a_list_is_at_least_as_new_as_the_position_that_it_names() {
+    script(async |shop| {
+        let lists = [
+            ZONE,
+            "/v1/collections/shop/orders/entities",
+            "/v1/collections/shop/orders/zones",
+            "/v1/databases/shop/collections",
+        ];
+        let written = shop.put("/v1/entities/shop/orders/eu/42", "1").await.is(201);
+        let position = written.header("tidelog-position").expect("a position").to_owned();
+        for list in lists {
+            shop.get(list).with("tidelog-position", &position).await.is(200);
+            shop.get(list).with("tidelog-position", "now").await.is(400);
+            // It says nothing about tasks of other topics.
+            shop.get(list).with("tidelog-position", "schema-patches:0:99999").await.is(200);
+        }
+        let provisioned = shop.put("/v1/databases/store", "").await.is(201);
+        let schema = provisioned.header("tidelog-position").expect("a position").to_owned();
+        shop.get("/v1/databases").with("tidelog-position", &schema).await.is(200);
+
+        let (rest, _) = position.rsplit_once(':').expect("an offset");
+        let beyond = lists.map(|list| (list, format!("{rest}:99999")));
+        let beyond = beyond.into_iter().chain([("/v1/databases", "schema-patches:0:99999".into())]);
+        // At once, for each is waited for.
+        let answers = beyond.map(async |(list, position): (&str, String)| {
+            shop.get(list).with("tidelog-position", &position).await
+        });
+        for answer in join_all(answers).await {
+            answer.fails(503, "unavailable", "has not got to").has("retry-after", "1");
+        }
     });
 }
 

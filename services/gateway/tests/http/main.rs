@@ -11,6 +11,7 @@ mod entities;
 mod keys;
 mod limits;
 mod lists;
+mod log;
 mod patches;
 mod preferences;
 mod problems;

@@ -1,12 +1,13 @@
 //! Prefer, requests that are asked about later, and answers that do not come.
 
-use std::time::Duration;
+use std::{future::IntoFuture, time::Duration};
 
 use serde_json::{Value, json};
 use tidelog_gateway::Settings;
 
 use crate::{
     client::Answer,
+    log::Appends,
     system::{System, script, script_with, settings},
 };
 
@@ -50,11 +51,9 @@ fn respond_async_is_answered_at_once_and_asked_about_later() {
         assert_eq!(accepted.json()["state"], "pending");
         let done = outcome(&shop, &accepted).await;
         assert_eq!(done["state"], "done");
-        let answer = &done["answer"];
-        assert_eq!(answer["status"], 201);
-        assert_eq!(answer["entity"], "shop/orders/eu/42");
-        assert_eq!(answer["revision"], 1);
-        assert_eq!(answer["value"], json!({"n": 1}));
+        let answer =
+            json!({"status": 201, "entity": "shop/orders/eu/42", "revision": 1, "value": {"n": 1}});
+        assert_eq!(done["answer"], answer);
         shop.get(PATH).await.is(200);
     });
 }
@@ -65,7 +64,9 @@ fn a_failed_request_is_told_as_such_later() {
         let ask = shop.put(PATH, "1").with("if-match", "\"7\"").with(PREFER, "respond-async");
         let done = outcome(&shop, &ask.await.is(202)).await;
         assert_eq!(done["answer"]["status"], 412);
+        assert_eq!(done["answer"]["entity"], "shop/orders/eu/42");
         assert_eq!(done["answer"]["problem"]["type"], "/problems/precondition-failed");
+        assert_eq!(done["answer"]["parts"], Value::Null);
     });
 }
 
@@ -83,6 +84,61 @@ fn a_batch_asked_about_later_has_its_parts() {
         assert_eq!([&parts[0]["status"], &parts[1]["status"]], [201, 400]);
         assert_eq!(parts[0]["value"], 1);
         assert_eq!(parts[1]["entity"], "shop/orders/eu/2");
+        assert_eq!(done["answer"], json!({"status": 200, "parts": parts}));
+    });
+}
+
+#[test]
+fn a_batch_of_one_part_asked_about_later_is_a_batch() {
+    script(async |shop| {
+        let part = json!({"op": "create", "entity": "shop/orders/eu/1", "value": 1});
+        let told = json!({"entity": "shop/orders/eu/1", "status": 201, "revision": 1, "value": 1});
+        let body = json!({"parts": [part]}).to_string();
+        let ask = shop.post("/v1/databases/shop/batch", body);
+        let done = outcome(&shop, &ask.with(PREFER, "respond-async").await.is(202)).await;
+        assert_eq!(done["answer"], json!({"status": 200, "parts": [told]}));
+    });
+}
+
+#[test]
+fn a_request_is_accepted_only_once_it_is_known_to_be_in_the_log() {
+    script(async |shop| {
+        for (prefer, status) in [("respond-async", 201), ("wait=0", 200)] {
+            shop.stall(Duration::from_millis(500));
+            shop.appends(Appends::HeldBack);
+            let mut ask = shop.put(PATH, "1").with(PREFER, prefer).into_future();
+            let early = tokio::time::timeout(Duration::from_millis(100), &mut ask).await;
+            assert!(early.is_err(), "{early:?}");
+            shop.appends(Appends::Known);
+            let accepted = ask.await.is(202);
+            assert_eq!(outcome(&shop, &accepted).await["answer"]["status"], status);
+        }
+    });
+}
+
+#[test]
+fn an_answer_says_that_a_request_is_in_the_log() {
+    script(async |shop| {
+        shop.appends(Appends::HeldBack);
+        let accepted = shop.put(PATH, "1").with(PREFER, "respond-async").await.is(202);
+        assert_eq!(outcome(&shop, &accepted).await["answer"]["status"], 201);
+    });
+}
+
+#[test]
+fn a_request_that_is_not_known_to_be_in_the_log_is_not_accepted() {
+    let settings = Settings { answer_timeout: Duration::from_millis(200), ..settings() };
+    script_with(settings, async |shop| {
+        shop.appends(Appends::Refused);
+        for prefer in ["respond-async", "wait=5"] {
+            let refused = shop.put(PATH, "1").with(PREFER, prefer).await;
+            refused.fails(503, "unavailable", "the disk is full").lacks("location");
+        }
+        shop.get(PATH).await.is(404);
+        shop.stall(Duration::from_secs(1));
+        shop.appends(Appends::HeldBack);
+        let unknown = shop.put(PATH, "1").with(PREFER, "respond-async").await;
+        unknown.fails(504, "outcome-unknown", "may be carried out or not").lacks("location");
     });
 }
 

@@ -18,13 +18,17 @@ use tokio::{
     task::{JoinHandle, LocalSet, spawn_local},
 };
 
-use crate::client::Ask;
+use crate::{
+    client::Ask,
+    log::{Appends, Log},
+};
 
 /// A gateway that listens, and everything behind it.
 pub(crate) struct System {
-    pub(crate) memory: Memory,
+    memory: Memory,
+    log: Log,
     pub(crate) address: SocketAddr,
-    connection: Mutex<Option<Connection<Memory>>>,
+    connection: Mutex<Option<Connection<Log>>>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     server: Mutex<Option<JoinHandle<std::io::Result<()>>>>,
 }
@@ -107,7 +111,8 @@ impl System {
             Box::new(ResponseAccumulator),
         ];
         let queries = Arc::new(LocalQueries::new(memory.clone(), services));
-        let (driver, connection) = Driver::new(memory.clone(), queries, options).expect("a driver");
+        let log = Log::new(memory.clone());
+        let (driver, connection) = Driver::new(log.clone(), queries, options).expect("a driver");
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -117,6 +122,7 @@ impl System {
         }));
         Arc::new(Self {
             memory,
+            log,
             address,
             connection: Mutex::new(Some(connection)),
             stop: Mutex::new(Some(stop)),
@@ -136,6 +142,11 @@ impl System {
     /// Has commits take so long that requests under way get no answer for a while.
     pub(crate) fn stall(&self, time: Duration) {
         self.memory.set_commit_time(time);
+    }
+
+    /// Says what becomes of what the gateway appends to the log.
+    pub(crate) fn appends(&self, appends: Appends) {
+        self.log.set_appends(appends);
     }
 
     /// Tells the server to stop.

@@ -5,7 +5,7 @@ use tidelog_core::{
     limits::ENTITY_ID_BYTES_MAX,
     message::{
         BatchPart, Change, EntityBatch, EntityPatch, Outcome, Part, PartAnswer, PartRequest,
-        PartialResponse,
+        PartialResponse, Remember,
     },
 };
 
@@ -52,7 +52,7 @@ impl Split {
             },
             position: self.source.position,
             time: self.time,
-            remember: true,
+            remember: Remember::Batch,
         }));
     }
 
@@ -65,7 +65,7 @@ impl Split {
             entity,
             request,
             wants_value: self.batch.wants_values,
-            remember: true,
+            remember: Remember::Batch,
         }
     }
 

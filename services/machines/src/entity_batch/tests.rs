@@ -14,16 +14,17 @@ use crate::harness::{
 fn a_batch_is_split_in_order_and_what_is_wrong_fails_alone() {
     assert_snapshot!(script(EntityBatch, &mixed()), @r#"
     1000: batch app:0:7:1000 for shop of 6 parts
-      patch app:0:7:1000 part 1/6: create shop/orders/eu/1 with value, remember
-      patch app:0:7:1000 part 2/6: merge shop/orders/eu/2 with value, remember
+      patch app:0:7:1000 part 1/6: create shop/orders/eu/1 with value, remember batch
+      patch app:0:7:1000 part 2/6: merge shop/orders/eu/2 with value, remember batch
       answer app:0:7:1000 part 3/6: shop/orders/eu failed, bad-request: an entity has 4
-            segment(s) separated by '/', as in shop/orders/eu/42; this has 3, remember (@0 at
-            1000)
+            segment(s) separated by '/', as in shop/orders/eu/42; this has 3, remember batch (@0
+            at 1000)
       answer app:0:7:1000 part 4/6: shop/orders/eu/3 failed, bad-request: unknown op "upsert",
-            remember (@0 at 1000)
+            remember batch (@0 at 1000)
       answer app:0:7:1000 part 5/6: bank/orders/eu/4 failed, another-database: bank/orders/eu/4
-            is in another database than the batch, which is for shop, remember (@0 at 1000)
-      patch app:0:7:1000 part 6/6: read shop/orders/eu/1 with value, remember
+            is in another database than the batch, which is for shop, remember batch (@0 at
+            1000)
+      patch app:0:7:1000 part 6/6: read shop/orders/eu/1 with value, remember batch
     "#);
 }
 
@@ -32,7 +33,7 @@ fn a_batch_without_parts_gets_one_answer() {
     assert_snapshot!(script(EntityBatch, &[record(1_000, batch(1, Vec::new()))]), @r#"
     1000: batch app:0:1:1000 for shop of 0 parts
       answer app:0:1:1000 part 1/1: shop failed, bad-request: a batch has at least one part,
-            remember (@0 at 1000)
+            remember batch (@0 at 1000)
     "#);
 }
 
@@ -40,31 +41,33 @@ fn a_batch_without_parts_gets_one_answer() {
 fn another_batch_under_a_key_is_refused_whole() {
     assert_snapshot!(script(EntityBatch, &keyed()), @r#"
     1000: batch app:0:1:1000 for shop of 2 parts under a
-      patch app:0:1:1000 part 1/2: create shop/orders/eu/1 under a with value, remember
-      patch app:0:1:1000 part 2/2: create shop/orders/eu/1 under a with value, remember
+      patch app:0:1:1000 part 1/2: create shop/orders/eu/1 under a with value, remember batch
+      patch app:0:1:1000 part 2/2: create shop/orders/eu/1 under a with value, remember batch
     1001: batch app:0:2:1000 for shop of 2 parts under a
       answer app:0:2:1000 part 1/2: shop/orders/eu/1 failed, idempotency-key-reused: the
             idempotency key was used for another batch on the same database in the last 24
-            hours; take a new key for a new request, remember (@1 at 1001)
+            hours; take a new key for a new request, remember batch (@1 at 1001)
       answer app:0:2:1000 part 2/2: shop/orders/eu/1 failed, idempotency-key-reused: the
             idempotency key was used for another batch on the same database in the last 24
-            hours; take a new key for a new request, remember (@1 at 1001)
+            hours; take a new key for a new request, remember batch (@1 at 1001)
     1002: batch app:0:3:1000 for shop of 2 parts under a
-      patch app:0:3:1000 part 1/2: create shop/orders/eu/1 under a with value, remember
-      patch app:0:3:1000 part 2/2: create shop/orders/eu/1 under a with value, remember
+      patch app:0:3:1000 part 1/2: create shop/orders/eu/1 under a with value, remember batch
+      patch app:0:3:1000 part 2/2: create shop/orders/eu/1 under a with value, remember batch
     1003: batch app:0:4:1000 for shop of 2 parts under b
-      patch app:0:4:1000 part 1/2: create shop/orders/eu/1 under b with value, remember
-      patch app:0:4:1000 part 2/2: create shop/orders/eu/1 under b with value, remember
+      patch app:0:4:1000 part 1/2: create shop/orders/eu/1 under b with value, remember batch
+      patch app:0:4:1000 part 2/2: create shop/orders/eu/1 under b with value, remember batch
     90000000: batch app:0:5:86400000 for shop of 2 parts under a
       answer app:0:5:86400000 part 1/2: shop/orders/eu/1 failed, idempotency-key-reused: the
             idempotency key was used for another batch on the same database in the last 24
-            hours; take a new key for a new request, remember (@4 at 90000000)
+            hours; take a new key for a new request, remember batch (@4 at 90000000)
       answer app:0:5:86400000 part 2/2: shop/orders/eu/1 failed, idempotency-key-reused: the
             idempotency key was used for another batch on the same database in the last 24
-            hours; take a new key for a new request, remember (@4 at 90000000)
+            hours; take a new key for a new request, remember batch (@4 at 90000000)
     90000000: batch app:0:6:90000000 for shop of 2 parts under a
       patch app:0:6:90000000 part 1/2: create shop/orders/eu/1 under a with value, remember
+            batch
       patch app:0:6:90000000 part 2/2: create shop/orders/eu/1 under a with value, remember
+            batch
     "#);
 }
 

@@ -4,10 +4,27 @@ mod queries;
 mod repeats;
 mod script;
 
-use tidelog_core::{Revision, message::encode_row, state::TableKey};
+use tidelog_core::{
+    Message, Revision,
+    message::{Change, EntityPatch, Remember, encode_row},
+    state::TableKey,
+};
 
-use super::rows::EntityRow;
-use crate::harness::{document, dump_line, id};
+use super::{EntityStorage, rows::EntityRow};
+use crate::harness::{Harness, ask, at, create, document, dump_line, id};
+
+#[test]
+fn an_answer_is_to_be_remembered_as_its_request_is() {
+    let mut harness = Harness::new(EntityStorage);
+    for change in [create("1"), create("2"), Change::Read] {
+        for remember in [Remember::No, Remember::Single, Remember::Batch] {
+            let patch = EntityPatch { remember, ..ask(1, "shop/orders/eu/42", change.clone()) };
+            let sent = harness.record(at(1_000), Message::EntityPatch(patch));
+            let Some(Message::PartialResponse(response)) = sent.last() else { panic!("{sent:?}") };
+            assert_eq!(response.remember, remember);
+        }
+    }
+}
 
 #[test]
 fn rows_keep_their_bytes() {

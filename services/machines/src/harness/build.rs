@@ -4,7 +4,7 @@ use tidelog_core::{
     ClientId, Document, EntityId, Message, Problem, RequestName, Timestamp,
     message::{
         BatchPart, Change, Condition, EntityBatch, EntityPatch, Fingerprint, IdempotencyKey,
-        Origin, Part, PartRequest, SchemaChange, SchemaPatch,
+        Origin, Part, PartRequest, Remember, SchemaChange, SchemaPatch,
     },
     patch::{JsonPatch, Operations},
 };
@@ -35,7 +35,7 @@ pub(crate) fn ask(number: u64, entity: &str, request: impl Into<PartRequest>) ->
         entity: id(entity),
         request: request.into(),
         wants_value: true,
-        remember: false,
+        remember: Remember::No,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tidelog_core::{
     Document, Message,
-    message::{Outcome, PartAnswer},
+    message::{Outcome, PartAnswer, Remember},
 };
 
 /// What a message says, in one line.
@@ -23,7 +23,7 @@ pub(crate) fn line(message: &Message) -> String {
             patch.entity,
             patch.key.as_ref().map_or(String::new(), |key| format!(" under {}", key.key)),
             if patch.wants_value { " with value" } else { "" },
-            if patch.remember { ", remember" } else { "" },
+            remembered(patch.remember),
         ),
         Message::EntityUpdate(update) => format!(
             "update {} {:?} at r{}: {} -> {} by {} part {} at {}",
@@ -41,7 +41,7 @@ pub(crate) fn line(message: &Message) -> String {
             response.request,
             response.part,
             answer(&response.answer),
-            if response.remember { ", remember" } else { "" },
+            remembered(response.remember),
             response.position.offset,
             response.time,
         ),
@@ -63,6 +63,14 @@ pub(crate) fn line(message: &Message) -> String {
         Message::DeadLetter(letter) => {
             format!("dead letter of {}: {} ({})", letter.service, letter.reason, letter.source)
         }
+    }
+}
+
+fn remembered(remember: Remember) -> &'static str {
+    match remember {
+        Remember::No => "",
+        Remember::Single => ", remember",
+        Remember::Batch => ", remember batch",
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use tidelog_core::{
     Effects, Message, Problem, ServiceName, Source, State,
     limits::{ENTITY_ID_BYTES_MAX, PROBLEM_DETAIL_BYTES_MAX, RECORD_BYTES_MAX},
-    message::{CompleteResponse, Outcome, PartAnswer, PartialResponse},
+    message::{CompleteResponse, Outcome, PartAnswer, PartialResponse, Remember},
     state::TableKey,
 };
 
@@ -35,7 +35,8 @@ pub(super) fn take(
     let mut aggregate = known.unwrap_or_else(|| {
         let started = state.task_time();
         deadlines::start(state, &key, started);
-        Aggregate { of: part.of, received: 0, value_bytes: 0, started }
+        let is_batch = part.of > 1 || response.remember == Remember::Batch;
+        Aggregate { of: part.of, received: 0, value_bytes: 0, started, is_batch }
     });
     let part_key = PartKey { aggregate: key, number: part.number };
     if state.contains(&PARTS, &part_key) {

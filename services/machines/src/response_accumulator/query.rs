@@ -25,5 +25,5 @@ fn request(state: &State<'_>, id: &RequestId) -> Option<RequestView> {
     let key = AggregateKey(id.clone());
     let aggregate = state.get(&AGGREGATES, &key)?;
     let answers = aggregate::answers(&key, &aggregate, state);
-    Some(RequestView { parts: aggregate.of, answers })
+    Some(RequestView { is_batch: aggregate.is_batch, parts: aggregate.of, answers })
 }

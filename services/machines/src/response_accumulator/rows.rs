@@ -18,6 +18,8 @@ pub(super) struct Aggregate {
     pub(super) value_bytes: u64,
     /// The task time of the first answer.
     pub(super) started: Timestamp,
+    /// Whether it is a batch, be it of one part.
+    pub(super) is_batch: bool,
 }
 
 impl Aggregate {

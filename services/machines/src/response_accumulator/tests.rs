@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use tidelog_core::{
     Message, PartitionId, Position, Problem, ProblemKind, RequestId, RequestName, Revision,
     Timestamp, Topic,
-    message::{Outcome, Part, PartAnswer, PartialResponse, encode_row},
+    message::{Outcome, Part, PartAnswer, PartialResponse, Remember, encode_row},
     state::TableKey,
     topic::Offset,
 };
@@ -23,21 +23,23 @@ use crate::harness::{
 fn a_request_is_answered_whole_once_all_parts_are() {
     assert_snapshot!(script(ResponseAccumulator, &whole()), @r#"
     1000: answer app:0:9:1000 part 1/1: shop/orders/eu/1 updated at r1 [1] (@3 at 1000)
-    1001: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (@3 at
-            1000)
+    1001: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember batch (@3
+            at 1000)
     1002: answer app:0:2:1000 part 1/1: shop/orders/eu/1 updated at r1 [1], remember (@3 at
             1000)
       complete app:0:2:1000 at 1002: shop/orders/eu/1 updated at r1 [1]
-    1003: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
+    1003: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember batch (@3
+            at 1000)
+    1004: answer app:0:1:1000 part 2/3: shop/orders/eu/2 deleted at r77, remember batch (@3 at
             1000)
-    1004: answer app:0:1:1000 part 2/3: shop/orders/eu/2 deleted at r77, remember (@3 at 1000)
-    1005: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
-            1000)
+    1005: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember batch (@3
+            at 1000)
       complete app:0:1:1000 at 1005: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             updated at r2 [2]; shop/orders/eu/3 updated at r3 [3]
-    1006: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember (@3 at
+    1006: answer app:0:1:1000 part 2/3: shop/orders/eu/2 updated at r2 [2], remember batch (@3
+            at 1000)
+    1007: answer app:0:1:1000 part 3/3: shop/orders/eu/3 deleted at r77, remember batch (@3 at
             1000)
-    1007: answer app:0:1:1000 part 3/3: shop/orders/eu/3 deleted at r77, remember (@3 at 1000)
       complete app:0:1:1000 at 1007: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             updated at r2 [2]; shop/orders/eu/3 updated at r3 [3]
     31999: timeout
@@ -48,23 +50,23 @@ fn a_request_is_answered_whole_once_all_parts_are() {
 #[test]
 fn a_request_that_is_not_whole_in_time_is_answered_as_it_is_and_later_whole() {
     assert_snapshot!(script(ResponseAccumulator, &incomplete()), @r#"
-    1000: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
-            1000)
-    5001: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
-            1000)
+    1000: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember batch (@3
+            at 1000)
+    5001: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember batch (@3
+            at 1000)
     30999: timeout
     31000: timeout
       complete app:0:1:1000 at 5001: shop/orders/eu/1 updated at r1 [1]; unknown;
             shop/orders/eu/3 updated at r3 [3]
-    40000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
-            1000)
+    40000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember batch (@3
+            at 1000)
     50000: answer app:0:1:1000 part 2/3: shop/orders/eu/2 failed, not-found: there is none,
-            remember (@3 at 1000)
+            remember batch (@3 at 1000)
       complete app:0:1:1000 at 50000: shop/orders/eu/1 updated at r1 [1]; shop/orders/eu/2
             failed, not-found: there is none; shop/orders/eu/3 updated at r3 [3]
     86401000: timeout
-    86500000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember (@3 at
-            1000)
+    86500000: answer app:0:1:1000 part 3/3: shop/orders/eu/3 updated at r3 [3], remember batch
+            (@3 at 1000)
     "#);
 }
 
@@ -81,22 +83,22 @@ fn what_cannot_be_a_part_is_set_aside() {
         record(1_005, batch(5, Vec::new())),
     ];
     assert_snapshot!(script(ResponseAccumulator, &steps), @r#"
-    1000: answer app:0:1:1000 part 1/2: shop/orders/eu/1 updated at r1 [1], remember (@3 at
-            1000)
-    1001: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember (@3 at
-            1000)
+    1000: answer app:0:1:1000 part 1/2: shop/orders/eu/1 updated at r1 [1], remember batch (@3
+            at 1000)
+    1001: answer app:0:1:1000 part 1/3: shop/orders/eu/1 updated at r1 [1], remember batch (@3
+            at 1000)
       dead letter of response-accumulator: the request has 2 parts, and this is part 1/3
             (partial-responses:0:1)
-    1002: answer app:0:2:1000 part 0/2: shop/orders/eu/0 updated at r0 [0], remember (@3 at
-            1000)
+    1002: answer app:0:2:1000 part 0/2: shop/orders/eu/0 updated at r0 [0], remember batch (@3
+            at 1000)
       dead letter of response-accumulator: there is no part 0/2 of at most 1000
             (partial-responses:0:2)
-    1003: answer app:0:3:1000 part 3/2: shop/orders/eu/3 updated at r3 [3], remember (@3 at
-            1000)
+    1003: answer app:0:3:1000 part 3/2: shop/orders/eu/3 updated at r3 [3], remember batch (@3
+            at 1000)
       dead letter of response-accumulator: there is no part 3/2 of at most 1000
             (partial-responses:0:3)
-    1004: answer app:0:4:1000 part 1/1001: shop/orders/eu/1 updated at r1 [1], remember (@3 at
-            1000)
+    1004: answer app:0:4:1000 part 1/1001: shop/orders/eu/1 updated at r1 [1], remember batch
+            (@3 at 1000)
       dead letter of response-accumulator: there is no part 1/1001 of at most 1000
             (partial-responses:0:4)
     1005: batch app:0:5:1000 for shop of 0 parts
@@ -133,8 +135,11 @@ fn rows_keep_their_bytes() {
     let time = "\\x00\\x00\\x00\\x00\\x00\\x00\\x03\\xe8";
     assert_eq!(dump_line(&deadline.to_bytes()), format!("{time}{bytes}"));
     assert_eq!(DeadlineKey::from_bytes(&deadline.to_bytes()), Some(deadline));
-    let row = Aggregate { of: 3, received: 1, value_bytes: 400, started: at(1_000) };
-    assert_eq!(dump_line(&encode_row(&row)), "\\x01\\x03\\x01\\x90\\x03\\xe8\\x07");
+    let mut row =
+        Aggregate { of: 3, received: 1, value_bytes: 400, started: at(1_000), is_batch: true };
+    assert_eq!(dump_line(&encode_row(&row)), "\\x01\\x03\\x01\\x90\\x03\\xe8\\x07\\x01");
+    row = Aggregate { of: 1, is_batch: false, ..row };
+    assert_eq!(dump_line(&encode_row(&row)), "\\x01\\x01\\x01\\x90\\x03\\xe8\\x07\\x00");
     assert_eq!(dump_line(&encode_row(&Deadline::Answer)), "\\x01\\x00");
     assert_eq!(dump_line(&encode_row(&Deadline::Forget)), "\\x01\\x01");
     assert_eq!(dump_line(&encode_row(&Timestamp::from_millis(1_000))), "\\x01\\xe8\\x07");
@@ -147,7 +152,7 @@ fn rows_keep_their_bytes() {
 
 fn whole() -> Vec<Step> {
     let mut single = answer(9, 1, 1);
-    single.remember = false;
+    single.remember = Remember::No;
     vec![
         record(1_000, Message::PartialResponse(single)),
         record(1_001, Message::PartialResponse(answer(1, 2, 3))),
@@ -176,7 +181,7 @@ fn incomplete() -> Vec<Step> {
     ]
 }
 
-/// The answer to a part of a batch.
+/// The answer to a part of a batch, or, of one part, to a request that is to be remembered.
 fn answer(number: u64, part: u32, of: u32) -> PartialResponse {
     let name = RequestName { client: client("app", 0), number };
     PartialResponse {
@@ -194,7 +199,7 @@ fn answer(number: u64, part: u32, of: u32) -> PartialResponse {
             offset: Offset(3),
         },
         time: at(1_000),
-        remember: true,
+        remember: if of == 1 { Remember::Single } else { Remember::Batch },
     }
 }
 

@@ -93,7 +93,12 @@ fn a_patch_that_cannot_be_applied_says_why_and_changes_nothing() {
     let path = "/v1/entities/shop/orders/eu/1";
     http.put(path, r#"{"a":1,"s":"text"}"#);
     let cases = [
-        (PATCH, r#"[{"op":"replace","path":"/a","value":2},{"op":"test","path":"/a","value":1}]"#, 409, "test-failed"),
+        (
+            PATCH,
+            r#"[{"op":"replace","path":"/a","value":2},{"op":"test","path":"/a","value":1}]"#,
+            409,
+            "test-failed",
+        ),
         (PATCH, r#"[{"op":"remove","path":"/b"}]"#, 409, "path-missing"),
         (PATCH, r#"[{"op":"explode","path":"/b"}]"#, 400, "bad-request"),
         (PATCH, r#"{"op":"remove","path":"/b"}"#, 400, "bad-request"),
@@ -114,7 +119,10 @@ fn a_patch_that_cannot_be_applied_says_why_and_changes_nothing() {
         }
     }
     let reply = http.get(path);
-    assert_eq!((reply.header("etag"), reply.text().as_str()), (Some("\"1\""), r#"{"a":1,"s":"text"}"#));
+    assert_eq!(
+        (reply.header("etag"), reply.text().as_str()),
+        (Some("\"1\""), r#"{"a":1,"s":"text"}"#)
+    );
 }
 
 #[test]
@@ -176,7 +184,8 @@ fn lists_go_in_pages_in_the_order_of_the_ids() {
     let mut found = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = http.get(&format!("/v1/collections/shop/orders/entities?limit=7{cursor}")).json();
+        let page =
+            http.get(&format!("/v1/collections/shop/orders/entities?limit=7{cursor}")).json();
         let entities = page["entities"].as_array().expect("a page");
         assert!(entities.len() <= 7);
         found.extend(entities.iter().map(|e| e["id"].as_str().expect("an id").to_owned()));
@@ -225,9 +234,16 @@ fn a_batch_answers_each_part_as_a_single_call_would() {
     let statuses: Vec<_> = parts.iter().map(|part| part["status"].as_u64()).collect();
     let expected = [200, 412, 412, 201, 412, 200, 200, 204, 404, 400, 400, 400];
     assert_eq!(statuses, expected.map(Some), "{parts:#?}");
-    assert_eq!(parts[0], json!({"entity":"shop/orders/eu/1","status":200,"revision":2,"value":{"n":2}}));
+    assert_eq!(
+        parts[0],
+        json!({"entity":"shop/orders/eu/1","status":200,"revision":2,"value":{"n":2}})
+    );
     assert_eq!(parts[6]["value"], json!({"a":2}));
-    assert!(parts[1]["problem"]["type"].as_str().is_some_and(|kind| kind.ends_with("precondition-failed")));
+    assert!(
+        parts[1]["problem"]["type"]
+            .as_str()
+            .is_some_and(|kind| kind.ends_with("precondition-failed"))
+    );
     let bad = |body: &str| http.post("/v1/databases/shop/batch", body);
     assert_eq!(bad(r#"{"parts":[]}"#).status, 400);
     assert_eq!(bad("{}").status, 400);
@@ -330,7 +346,14 @@ fn browsers_are_let_in_only_where_it_was_said() {
     assert_eq!(asked.header("access-control-allow-origin"), Some("http://app.example"));
     let exposed = asked.header("access-control-expose-headers").expect("what is exposed");
     let exposed = exposed.to_ascii_lowercase();
-    for name in ["etag", "location", "retry-after", "preference-applied", "idempotent-replayed", "tidelog-position"] {
+    for name in [
+        "etag",
+        "location",
+        "retry-after",
+        "preference-applied",
+        "idempotent-replayed",
+        "tidelog-position",
+    ] {
         assert!(exposed.contains(name), "{exposed}");
     }
     let call = http.call("OPTIONS", "/v1/entities/shop/orders/eu/1");

@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
-    node::{Node, repository},
-};
+use crate::node::{Node, repository};
 
 #[test]
 fn every_case_of_the_json_patch_suite_passes_over_http() {

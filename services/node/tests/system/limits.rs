@@ -60,7 +60,8 @@ fn a_patch_that_would_grow_a_document_without_end_is_refused() {
 fn a_batch_has_its_limits_too() {
     let (_node, http) = shop();
     let part = |n: usize| json!({"op":"replace","entity":format!("shop/orders/eu/{n}"),"value":{}});
-    let batch = |parts: usize| json!({"parts": (0..parts).map(part).collect::<Vec<_>>()}).to_string();
+    let batch =
+        |parts: usize| json!({"parts": (0..parts).map(part).collect::<Vec<_>>()}).to_string();
     let reply = http.post("/v1/databases/shop/batch", &batch(1_001));
     assert!(matches!(reply.status, 400 | 413), "{}", reply.text());
     reply.problem();
@@ -68,7 +69,8 @@ fn a_batch_has_its_limits_too() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.json()["parts"].as_array().map(Vec::len), Some(1_000));
     let large = "x".repeat(900_000);
-    let part = |n: u32| json!({"op":"replace","entity":format!("shop/orders/eu/{n}"),"value":large});
+    let part =
+        |n: u32| json!({"op":"replace","entity":format!("shop/orders/eu/{n}"),"value":large});
     let body = json!({"parts": (0..4).map(part).collect::<Vec<_>>()}).to_string();
     let reply = http.post("/v1/databases/shop/batch", &body);
     assert_eq!((reply.status, reply.problem().as_str()), (413, "too-large"));
@@ -95,9 +97,11 @@ fn ids_are_checked_where_they_come_in() {
     let reply = http.call("DELETE", "/v1/databases").send("");
     assert_eq!((reply.status, reply.problem().as_str()), (405, "method-not-allowed"));
     assert!(reply.header("allow").is_some_and(|allow| allow.contains("GET")));
-    let reply = http.call("PUT", "/v1/entities/shop/orders/eu/1").header("content-type", "text/plain");
+    let reply =
+        http.call("PUT", "/v1/entities/shop/orders/eu/1").header("content-type", "text/plain");
     assert_eq!(reply.send("{}").problem(), "unsupported-media-type");
-    let position = http.call("GET", "/v1/entities/shop/orders/eu/1").header("tidelog-position", "x");
+    let position =
+        http.call("GET", "/v1/entities/shop/orders/eu/1").header("tidelog-position", "x");
     assert_eq!(position.send("").status, 400);
 }
 

@@ -64,7 +64,11 @@ fn movies_are_imported_killed_in_the_middle_resumed_read_back_patched_and_delete
     for (id, movie) in ids.iter().zip(&movies) {
         let reply = http.get(&format!("/v1/entities/{id}"));
         assert_eq!((reply.status, reply.header("etag")), (200, Some("\"1\"")));
-        assert_eq!(&reply.json(), movie, "positions are part of the ids, so the order is the file's");
+        assert_eq!(
+            &reply.json(),
+            movie,
+            "positions are part of the ids, so the order is the file's"
+        );
     }
 
     // Export gives the same, and import takes it back.

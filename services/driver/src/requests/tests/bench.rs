@@ -6,12 +6,13 @@ use tidelog_core::{
     ClientId, Layout, Message, PartitionId, Position, RequestId, Revision, Timestamp, Topic,
     message::{
         BatchPart, Change, CompleteResponse, Origin, Outcome, Part, PartAnswer, PartialResponse,
+        Remember,
     },
     port::{Append, AppendOutcome},
     topic::Offset,
 };
 
-use super::super::{Input, Output, Request, Requests, Rules, Slot, Token, Told};
+use super::super::{Awaits, Input, Output, Request, Requests, Rules, Slot, Token, Told};
 use crate::options::With;
 
 /// The machine with the time, and what has come out of it.
@@ -56,9 +57,14 @@ impl Bench {
         self.appends.last().expect("it is appended").0
     }
 
+    /// Waits for the answer.
     pub(super) fn wait(&mut self, token: Token, deadline: u64) {
+        self.wait_as(1_000 + token, token, Awaits::Answer, deadline);
+    }
+
+    pub(super) fn wait_as(&mut self, reply: u64, token: Token, awaits: Awaits, deadline: u64) {
         let deadline = Timestamp::from_millis(deadline);
-        self.handle(Input::Wait { token, deadline, reply: 1_000 + token });
+        self.handle(Input::Wait { token, awaits, deadline, reply });
     }
 
     pub(super) fn appended(&mut self, slot: Slot, outcome: AppendOutcome) {
@@ -123,7 +129,7 @@ pub(super) fn partial(id: &RequestId) -> PartialResponse {
             offset: Offset(0),
         },
         time: Timestamp::ZERO,
-        remember: false,
+        remember: Remember::No,
     }
 }
 

@@ -14,7 +14,7 @@ use tidelog_core::{
 };
 
 use super::{
-    super::{Input, Slot, Token, Told},
+    super::{Awaits, Input, Slot, Token, Told},
     bench::{Bench, batch_request, complete, entity_request, origin, partial},
 };
 use crate::error::Error;
@@ -22,6 +22,7 @@ use crate::error::Error;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
+    /// And whoever waits for an append is told of it when it is known, and never before.
     #[test]
     fn every_call_has_one_outcome_and_first_incomplete_passes_nothing_under_way(
         steps in vec(step(), 1..120),
@@ -44,7 +45,7 @@ proptest! {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Submit { is_batch: bool },
-    Wait { call: usize, millis: u64 },
+    Wait { call: usize, awaits: Awaits, millis: u64 },
     Detach { call: usize },
     Abandon { call: usize },
     Append { of: usize, outcome: u8 },
@@ -58,7 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
     let which = || 0..1_000_usize;
     prop_oneof![
         8 => any::<bool>().prop_map(|is_batch| Step::Submit { is_batch }),
-        4 => (which(), 0..50_000_u64).prop_map(|(call, millis)| Step::Wait { call, millis }),
+        6 => (which(), awaits(), 0..50_000_u64)
+            .prop_map(|(call, awaits, millis)| Step::Wait { call, awaits, millis }),
         1 => which().prop_map(|call| Step::Detach { call }),
         1 => which().prop_map(|call| Step::Abandon { call }),
         6 => (which(), 0..3_u8).prop_map(|(of, outcome)| Step::Append { of, outcome }),
@@ -67,6 +69,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..20_000_u64).prop_map(|millis| Step::Pass { millis }),
         1 => Just(Step::Hour),
     ]
+}
+
+fn awaits() -> impl Strategy<Value = Awaits> {
+    prop_oneof![Just(Awaits::Append), Just(Awaits::Answer)]
 }
 
 /// What the holder of a call has done with it.
@@ -94,6 +100,10 @@ struct Model {
     sent: BTreeMap<Slot, Sent>,
     under_way: BTreeSet<Slot>,
     appending: Vec<Slot>,
+    /// The requests of which the log has said that they are there.
+    in_log: BTreeSet<Slot>,
+    /// The calls that wait for that, and how they are told.
+    awaiting_append: BTreeMap<Token, u64>,
     handles: u64,
 }
 
@@ -107,6 +117,8 @@ impl Model {
             sent: BTreeMap::new(),
             under_way: BTreeSet::new(),
             appending: Vec::new(),
+            in_log: BTreeSet::new(),
+            awaiting_append: BTreeMap::new(),
             handles: 1_000_000,
         }
     }
@@ -114,22 +126,29 @@ impl Model {
     fn step(&mut self, step: Step) {
         match step {
             Step::Submit { is_batch } => self.submit(is_batch),
-            Step::Wait { call, millis } => {
+            Step::Wait { call, awaits, millis } => {
                 let deadline = self.bench.now.plus(Duration::from_millis(millis));
                 self.handles += 1;
                 if let Some(token) = self.call(call) {
-                    self.handle(Input::Wait { token, deadline, reply: self.handles });
+                    let reply = self.handles;
+                    self.awaiting_append.remove(&token);
+                    if self.holds(token) && awaits == Awaits::Append {
+                        self.awaiting_append.insert(token, reply);
+                    }
+                    self.handle(Input::Wait { token, awaits, deadline, reply });
                 }
             }
             Step::Detach { call } => {
                 if let Some(token) = self.call(call).filter(|token| self.holds(*token)) {
                     self.calls.insert(token, Call::LetGo);
+                    self.awaiting_append.remove(&token);
                     self.handle(Input::Detach(token));
                 }
             }
             Step::Abandon { call } => {
                 if let Some(token) = self.call(call).filter(|token| self.holds(*token)) {
                     self.calls.insert(token, Call::LetGo);
+                    self.awaiting_append.remove(&token);
                     let sent = &self.sent;
                     self.under_way.retain(|slot| sent[slot].token != token);
                     self.handle(Input::Abandon(token));
@@ -165,7 +184,10 @@ impl Model {
         }
         let slot = self.appending.swap_remove(of % self.appending.len());
         let outcome = match outcome {
-            0 => AppendOutcome::Appended(Offset(0)),
+            0 => {
+                self.in_log.insert(slot);
+                AppendOutcome::Appended(Offset(0))
+            }
             1 => AppendOutcome::Unknown("?".into()),
             _ => AppendOutcome::Rejected("full".into()),
         };
@@ -224,8 +246,20 @@ impl Model {
                     assert!(self.answered.insert(reply), "call {reply} is answered twice");
                     assert_ne!(self.calls[&reply], Call::LetGo, "nobody waits at {reply}");
                     assert!(!matches!(answer, Err(Error::Closed)));
+                    let is_refused = matches!(answer, Err(Error::Rejected(_)));
+                    assert!(!(is_refused && self.is_in_log(reply)), "call {reply} is in the log");
+                    self.awaiting_append.remove(&reply);
                 }
-                Told::Overdue(_) => assert!(self.alarmed.insert(reply), "{reply} is told twice"),
+                Told::Appended(id) => {
+                    assert!(self.alarmed.insert(reply), "{reply} is told twice");
+                    let token = self.stop_awaiting(reply).expect("somebody waits for the append");
+                    assert!(self.is_in_log(token), "call {token} is in the log");
+                    assert_eq!(Some(&id), self.of_call(token).map(|(_, sent)| &sent.id));
+                }
+                Told::Overdue(_) => {
+                    assert!(self.alarmed.insert(reply), "{reply} is told twice");
+                    self.stop_awaiting(reply);
+                }
                 Told::Named(_) => panic!("nobody has asked for a name"),
             }
         }
@@ -244,6 +278,9 @@ impl Model {
         for (slot, sent) in &self.sent {
             assert!(origin(&sent.record).first_incomplete <= slot.number);
         }
+        for token in self.awaiting_append.keys() {
+            assert!(!self.is_in_log(*token), "call {token} waits for what is known");
+        }
         assert!(requests.next_deadline().is_none_or(|at| at > self.bench.now));
         let held = self
             .calls
@@ -261,6 +298,23 @@ impl Model {
 
     fn call(&self, call: usize) -> Option<Token> {
         (!self.calls.is_empty()).then(|| (call % self.calls.len()) as Token)
+    }
+
+    /// Whether the log has said that a call's request is there.
+    fn is_in_log(&self, token: Token) -> bool {
+        self.of_call(token).is_some_and(|(slot, _)| self.in_log.contains(slot))
+    }
+
+    fn of_call(&self, token: Token) -> Option<(&Slot, &Sent)> {
+        self.sent.iter().find(|(_, sent)| sent.token == token)
+    }
+
+    /// The call that waited for its append and is told otherwise through `reply`.
+    fn stop_awaiting(&mut self, reply: u64) -> Option<Token> {
+        let (token, _) = self.awaiting_append.iter().find(|(_, handle)| **handle == reply)?;
+        let token = *token;
+        self.awaiting_append.remove(&token);
+        Some(token)
     }
 
     fn any_sent(&self, of: usize) -> Option<(Slot, RequestId)> {

@@ -1,5 +1,7 @@
 use tidelog_core::{
-    Answer, Message, Query, RequestId, TableId, message::PartialResponse, query::RequestView,
+    Answer, Message, Query, RequestId, TableId,
+    message::{PartialResponse, Remember},
+    query::RequestView,
 };
 
 use super::answer;
@@ -32,12 +34,29 @@ fn a_request_is_known_by_its_name_and_first_sending() {
     let mut harness = Harness::new(ResponseAccumulator);
     take(&mut harness, 1_000, answer(1, 2, 2));
     let view = request(&harness, &answer(1, 1, 2).request).expect("it is known");
-    assert_eq!(view.parts, 2);
+    assert!(view.is_batch && view.parts == 2);
     assert_eq!(view.answers, [None, Some(answer(1, 2, 2).answer)]);
     let other = RequestId { first_sent: at(2_000), ..answer(1, 1, 2).request };
     assert_eq!(request(&harness, &other), None);
     let query = Query::Entity("a/b/c/d".parse().expect("a good id"));
     assert_eq!(harness.query(&query), Answer::NotOffered);
+}
+
+#[test]
+fn a_batch_of_one_part_is_told_from_a_single_request() {
+    let mut harness = Harness::new(ResponseAccumulator);
+    let as_what = |remember, number, of| PartialResponse { remember, ..answer(number, 1, of) };
+    take(&mut harness, 1_000, as_what(Remember::Single, 1, 1));
+    take(&mut harness, 1_000, as_what(Remember::Batch, 2, 1));
+    take(&mut harness, 1_000, as_what(Remember::No, 3, 1));
+    // What has several parts is a batch whatever is said of it.
+    take(&mut harness, 1_000, as_what(Remember::Single, 4, 2));
+    harness.commit();
+    let is_batch = |number| {
+        request(&harness, &answer(number, 1, 1).request).map(|view| (view.is_batch, view.parts))
+    };
+    let known: Vec<_> = (1..=4).map(is_batch).collect();
+    assert_eq!(known, [Some((false, 1)), Some((true, 1)), None, Some((true, 2))]);
 }
 
 #[test]
