@@ -65,7 +65,7 @@ impl Store {
         };
         let database = Database::builder(path)
             .cache_size(settings.cache_bytes)
-            .worker_threads(2)
+            .worker_threads(1)
             .max_journaling_size(192 * 1024 * 1024)
             .open()
             .map_err(failed)?;

@@ -53,7 +53,7 @@ impl Settings {
             backlog_bytes_max: 64 * 1024 * 1024,
             tail_bytes: 128 * 1024,
             segment_bytes: 16 * 1024 * 1024,
-            cache_bytes: 64 * 1024 * 1024,
+            cache_bytes: 32 * 1024 * 1024,
             at_least_wait: Duration::from_secs(5),
         }
     }

@@ -50,7 +50,7 @@ impl Default for ServeSettings {
             cors_origins: Vec::new(),
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
-            log: "info,fjall=warn,lsm_tree=warn".to_owned(),
+            log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn".to_owned(),
             log_format: LogFormat::Text,
         }
     }
