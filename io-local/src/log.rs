@@ -194,7 +194,9 @@ impl Shared {
         for reader in &entry.readers {
             if let Some(session) = state.sessions.get_mut(reader) {
                 session.is_behind = true;
-                wake.extend(session.waker.take());
+                if session.answers {
+                    wake.extend(session.waker.take());
+                }
             }
         }
         offset
@@ -279,7 +281,8 @@ pub(crate) struct Task {
 pub(crate) struct SessionState {
     /// Wakes its `next`.
     pub(crate) waker: Option<Waker>,
-    /// Whether the writer is to wait for it: it answers clients.
+    /// Whether it answers clients: it is woken at once when there is something to read, and the
+    /// writer waits for it. Others are woken when that is durable, and are in nobody's way till then.
     pub(crate) answers: bool,
     /// Whether it has records to read, or has read some and not come back.
     pub(crate) is_behind: bool,

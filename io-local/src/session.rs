@@ -250,6 +250,10 @@ impl LocalSession {
             }
             shared.send(&mut state, done.sends, &mut wake);
         }
+        if self.choose(&state).is_none() {
+            // The writer need not wait until this comes back to find that out.
+            self.register(&mut state).is_behind = false;
+        }
         drop(state);
         wake.into_iter().for_each(Waker::wake);
         shared.work.notify_one();

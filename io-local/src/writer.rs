@@ -225,8 +225,13 @@ impl<'a> Writer<'a> {
         }
         state.writing_bytes = 0;
         wake.append(&mut state.durable_waiters);
-        // Commits that wait for the backlog to shrink.
-        wake.extend(state.sessions.values_mut().filter_map(|session| session.blocked.take()));
+        for session in state.sessions.values_mut() {
+            // Commits that wait for the backlog to shrink, and sessions that were not in a hurry.
+            wake.extend(session.blocked.take());
+            if session.is_behind && !session.answers {
+                wake.extend(session.waker.take());
+            }
+        }
         drop(state);
         for pending in pending {
             pending.written(taken.commit_number);

@@ -35,6 +35,9 @@ fn main() -> Outcome<()> {
             "--entities" => flags.entities = value.parse()?,
             "--bytes" => flags.bytes = value.parse()?,
             "--data" => flags.data = value.into(),
+            "--batch-records" => flags.batch_records = value.parse()?,
+            "--settle-us" => flags.settle_us = value.parse()?,
+            "--cache-mib" => flags.cache_mib = value.parse()?,
             other => return Err(format!("there is no flag {other}").into()),
         }
     }
@@ -47,6 +50,9 @@ struct Flags {
     entities: u64,
     bytes: usize,
     data: PathBuf,
+    batch_records: usize,
+    settle_us: u64,
+    cache_mib: u64,
 }
 
 impl Default for Flags {
@@ -57,6 +63,9 @@ impl Default for Flags {
             entities: 100_000,
             bytes: 400,
             data: "target/bench-inprocess".into(),
+            batch_records: 200,
+            settle_us: 1_000,
+            cache_mib: 32,
         }
     }
 }
@@ -64,17 +73,26 @@ impl Default for Flags {
 fn run(flags: &Flags) -> Outcome<()> {
     let _ = std::fs::remove_dir_all(&flags.data);
     let layout = Layout::new(8).ok_or("eight partitions")?;
-    let log = LocalLog::open(&flags.data, Settings::new(layout))?;
+    let settings = Settings {
+        settle_max: Duration::from_micros(flags.settle_us),
+        cache_bytes: flags.cache_mib << 20,
+        ..Settings::new(layout)
+    };
+    let log = LocalLog::open(&flags.data, settings)?;
     let mut stops = Vec::new();
     let mut threads = Vec::new();
     for service in services() {
         let transport = log.transport();
+        let batch_records_max = flags.batch_records;
         let (stop, stopped) = oneshot::channel::<()>();
         stops.push(stop);
         threads.push(std::thread::Builder::new().name(service.spec().name.to_string()).spawn(
             move || {
                 let stopped = async { _ = stopped.await };
-                let settings = tidelog_runtime::Settings::default();
+                let settings = tidelog_runtime::Settings {
+                    batch_records_max,
+                    ..tidelog_runtime::Settings::default()
+                };
                 pollster::block_on(tidelog_runtime::run(&transport, &*service, &settings, stopped))
             },
         )?);

@@ -12,6 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
 
+/// Records of one commit. A commit to the embedded log costs next to nothing, and small ones let the
+/// writer make one batch durable while the next one is prepared.
+const BATCH_RECORDS_MAX: usize = 200;
+
 /// The threads of the services. They are to be stopped, not dropped.
 pub(crate) struct Workers {
     workers: Vec<Worker>,
@@ -39,7 +43,7 @@ impl Workers {
             let run = move || {
                 let _ended = ended;
                 let stopped = async { _ = stopped.await };
-                let settings = Settings::default();
+                let settings = Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
                 pollster::block_on(tidelog_runtime::run(&transport, &*service, &settings, stopped))
             };
             let thread = thread::Builder::new()
