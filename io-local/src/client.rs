@@ -12,6 +12,7 @@ use tidelog_core::{
 use crate::{
     log::Shared,
     session::{place, poll_timer},
+    waiters::WaiterId,
 };
 
 /// Records that one read gives.
@@ -120,6 +121,7 @@ impl Client for LocalClient {
         let shared = &*self.shared;
         let index = shared.index(topic, partition);
         let mut timer = None;
+        let mut reader = Reader { shared, index, id: None };
         poll_fn(|cx| {
             let mut state = shared.lock();
             let refusal = state.refusal();
@@ -136,6 +138,11 @@ impl Client for LocalClient {
                 let place = place(entry, (topic, partition), from);
                 drop(state);
                 let read = shared.store.read(&place, RECORDS_MAX, BYTES_MAX);
+                if read.as_ref().is_ok_and(Vec::is_empty) {
+                    // Retention was faster: look again.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 return Poll::Ready(read.map_err(|error| ClientError::Unavailable(error.into())));
             }
             if let Some(reason) = refusal {
@@ -145,9 +152,7 @@ impl Client for LocalClient {
             if now >= until || poll_timer(&mut timer, until, now, cx).is_ready() {
                 return Poll::Ready(Ok(Vec::new()));
             }
-            if !entry.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                entry.waiting.push(cx.waker().clone());
-            }
+            entry.waiting.wait(&mut reader.id, cx.waker());
             Poll::Pending
         })
         .await
@@ -161,5 +166,20 @@ impl Client for LocalClient {
         let state = self.shared.lock();
         let entry = &state.partitions[self.shared.index(topic, partition)];
         Ok((entry.start, entry.durable()))
+    }
+}
+
+/// Somebody who waits for a durable record, until it is dropped.
+struct Reader<'a> {
+    shared: &'a Shared,
+    index: usize,
+    id: WaiterId,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if self.id.is_some() {
+            self.shared.lock().partitions[self.index].waiting.leave(self.id);
+        }
     }
 }

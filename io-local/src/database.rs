@@ -16,7 +16,7 @@ use tidelog_core::{
 };
 
 use crate::{
-    OpenError, batch, keys,
+    OpenError, batch, first_start, keys,
     partition::Partition,
     segments::{Chain, Class, Segment},
     settings::Settings,
@@ -63,6 +63,7 @@ impl Store {
             fjall::Error::Locked => OpenError::Locked { path: path.into() },
             source => OpenError::Database { path: path.into(), source },
         };
+        first_start::clear(path)?;
         let database = Database::builder(path)
             .cache_size(settings.cache_bytes)
             .worker_threads(1)
@@ -182,6 +183,19 @@ impl Store {
             }
         }
         Ok(Partition::new(start, next, segments))
+    }
+
+    /// The newest append time in the compacted topics.
+    pub(crate) fn newest_compacted(&self, path: &Path) -> Result<Timestamp, OpenError> {
+        let mut newest = Timestamp::ZERO;
+        for guard in self.rows.prefix(keys::COMPACTED_PREFIX) {
+            let packed = guard
+                .value()
+                .map_err(|source| OpenError::Database { path: path.into(), source })?;
+            let records = batch::unpack(&Bytes::from(packed)).unwrap_or_default();
+            newest = records.iter().map(|record| record.time).fold(newest, Timestamp::max);
+        }
+        Ok(newest)
     }
 
     /// How far every task is.

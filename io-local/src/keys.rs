@@ -39,6 +39,9 @@ pub(crate) fn record_place(key: &[u8]) -> Option<(u32, Topic, PartitionId)> {
     Some((u32::from_be_bytes(*segment), Topic::from_code(*topic)?, partition))
 }
 
+/// The prefix of the records of compacted topics.
+pub(crate) const COMPACTED_PREFIX: [u8; 1] = [COMPACTED];
+
 /// The key of a record of a compacted topic.
 pub(crate) fn compacted(topic: Topic, partition: PartitionId, offset: Offset) -> [u8; 14] {
     let mut key = [COMPACTED; 14];

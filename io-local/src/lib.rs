@@ -12,6 +12,7 @@ mod batch;
 mod client;
 mod database;
 mod error;
+mod first_start;
 mod group;
 mod keys;
 mod log;
@@ -25,6 +26,7 @@ mod settings;
 mod snapshot;
 mod store;
 mod tables;
+mod waiters;
 mod writer;
 
 pub use client::LocalClient;

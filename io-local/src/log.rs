@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fjall::Snapshot;
 use futures_channel::oneshot;
 use tidelog_core::{
     Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
@@ -25,10 +26,10 @@ use crate::{
     group::{Group, News},
     partition::Partition,
     pending::Pending,
-    retention,
     segments::Class,
     session::LocalTransport,
     snapshot::LocalSnapshots,
+    waiters::Waiters,
     writer,
 };
 
@@ -59,8 +60,14 @@ impl LocalLog {
                 partitions.push(store.partition(path, &chains, topic, partition)?);
             }
         }
-        let mut state = State::new(partitions);
-        for (task, progress) in store.progress(path)? {
+        let progress = store.progress(path)?;
+        // Append times never go back, whatever the clock did while the log was closed.
+        let segments = chains.iter().flat_map(|chain| &chain.closed).map(|closed| closed.newest);
+        let tasks = progress.values().map(|progress| progress.task_time);
+        let compacted = store.newest_compacted(path)?;
+        let time = segments.chain(tasks).max().unwrap_or_default().max(compacted);
+        let mut state = State::new(partitions, time, store.database.snapshot());
+        for (task, progress) in progress {
             state.tasks.insert(task, Task::new(progress));
         }
         let shared = Arc::new(Shared {
@@ -114,14 +121,25 @@ impl LocalLog {
     ///
     /// # Errors
     ///
-    /// If the disk cannot be written. The log can then not be used any more.
+    /// If the log is closed, or its disk cannot be written.
     pub fn trim(
         &self,
         topic: Topic,
         partition: PartitionId,
         start: Offset,
-    ) -> Result<(), fjall::Error> {
-        retention::trim(&self.shared, topic, partition, start)
+    ) -> Result<(), Box<str>> {
+        let (done, is_done) = std::sync::mpsc::channel();
+        {
+            let mut state = self.shared.lock();
+            if let Some(reason) = state.refusal() {
+                return Err(reason);
+            }
+            state.trims.push(Trim { topic, partition, start, _done: done });
+        }
+        self.shared.work.notify_one();
+        // Nothing is ever sent: the writer drops its end when it has done it, or has stopped.
+        let _ = is_done.recv();
+        self.shared.lock().refusal().map_or(Ok(()), Err)
     }
 
     /// Makes what was committed durable, and closes the log. The folder is free for others once the
@@ -257,12 +275,27 @@ pub(crate) struct State {
     /// Appends whose records the writer has not taken.
     pub(crate) appends: Vec<oneshot::Sender<()>>,
     /// Whoever waits for the next durable commit.
-    pub(crate) durable_waiters: Vec<Waker>,
+    pub(crate) durable_waiters: Waiters,
+    /// Trims that the writer is to do.
+    pub(crate) trims: Vec<Trim>,
+    /// The durable state as it was after the writer's last batch. The database may show half of a
+    /// batch to a snapshot that is opened while one is written.
+    pub(crate) snapshot: Snapshot,
     /// The append time of the next record.
     pub(crate) time: Timestamp,
     pub(crate) failure: Option<Box<str>>,
     pub(crate) stopping: bool,
     pub(crate) crash: bool,
+}
+
+/// A wish to remove records.
+pub(crate) struct Trim {
+    pub(crate) topic: Topic,
+    pub(crate) partition: PartitionId,
+    /// The first offset that is to stay.
+    pub(crate) start: Offset,
+    /// Dropped when it is done.
+    pub(crate) _done: std::sync::mpsc::Sender<()>,
 }
 
 /// A task: how far it is.
@@ -293,7 +326,7 @@ pub(crate) struct SessionState {
 }
 
 impl State {
-    fn new(partitions: Vec<Partition>) -> Self {
+    fn new(partitions: Vec<Partition>, time: Timestamp, snapshot: Snapshot) -> Self {
         Self {
             partitions,
             dirty: Vec::new(),
@@ -306,8 +339,10 @@ impl State {
             groups: BTreeMap::new(),
             sessions: BTreeMap::new(),
             appends: Vec::new(),
-            durable_waiters: Vec::new(),
-            time: Timestamp::ZERO,
+            durable_waiters: Waiters::default(),
+            trims: Vec::new(),
+            snapshot,
+            time,
             failure: None,
             stopping: false,
             crash: false,
@@ -333,10 +368,11 @@ impl State {
             wake.extend(session.blocked.take());
         }
         for partition in &mut self.partitions {
-            wake.append(&mut partition.waiting);
+            wake.extend(partition.waiting.take());
         }
-        wake.append(&mut self.durable_waiters);
+        wake.extend(self.durable_waiters.take());
         self.appends.clear();
+        self.trims.clear();
         wake
     }
 }

@@ -1,11 +1,11 @@
 //! One partition of the log, as far as memory has it.
 
-use std::{collections::VecDeque, task::Waker};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use tidelog_core::{Offset, Timestamp, port::Record};
 
-use crate::batch::bytes_of;
+use crate::{batch::bytes_of, waiters::Waiters};
 
 /// A partition: where it begins and ends, and its newest records.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(crate) struct Partition {
     /// Whose sessions read it, by their numbers.
     pub(crate) readers: Vec<u64>,
     /// Readers outside that wait for a durable record.
-    pub(crate) waiting: Vec<Waker>,
+    pub(crate) waiting: Waiters,
 }
 
 impl Partition {

@@ -46,33 +46,34 @@ fn end_old(shared: &Shared, chain: &mut Chain, before: Timestamp) -> fjall::Resu
     }
     let (key, row) = chain.close();
     shared.store.rows.insert(key, row)?;
-    shared.store.records(chain.class).rotate_memtable_and_wait()
+    // Not waited for: if it is not a table yet when the segment goes, it goes with a later one.
+    shared.store.records(chain.class).rotate_memtable()?;
+    Ok(())
 }
 
 /// Removes the oldest segments of a class.
 fn expire(shared: &Shared, chain: &mut Chain, before: Timestamp) -> fjall::Result<()> {
     let store = &shared.store;
     let mut batch = store.database.batch().durability(Some(PersistMode::SyncData));
-    let mut starts = Vec::new();
+    let mut starts = BTreeMap::new();
     let mut last = None;
     while let Some(segment) =
         chain.closed.pop_front_if(|oldest| oldest.newest < before && is_read(shared, oldest))
     {
         batch.remove(&store.rows, keys::segment(chain.class, segment.number));
         for ((topic, partition), (_, end)) in segment.ranges {
-            let start = end.next();
-            batch.insert(&store.rows, keys::start(topic, partition), encode_row(&start));
-            starts.push((shared.index(topic, partition), start, segment.number));
+            starts.insert((topic, partition), (end.next(), segment.number));
         }
         last = Some(segment.number);
     }
     let Some(last) = last else { return Ok(()) };
     {
         let mut state = shared.lock();
-        for (index, start, number) in starts {
-            let partition = &mut state.partitions[index];
+        for ((topic, id), (start, number)) in starts {
+            let partition = &mut state.partitions[shared.index(topic, id)];
             partition.start = partition.start.max(start);
             partition.segments.retain(|(_, segment)| *segment > number);
+            batch.insert(&store.rows, keys::start(topic, id), encode_row(&partition.start));
         }
     }
     // First it is said that they are gone, then they go.
@@ -117,7 +118,8 @@ fn compact(shared: &Shared, topic: Topic, partition: PartitionId) -> fjall::Resu
 }
 
 /// Removes the durable records before `to`, read or not: they are not read any more. The space that
-/// they take is freed with their segments, or not at all where those are kept for ever.
+/// they take is freed with their segments, or not at all where those are kept for ever. Called by the
+/// writer.
 pub(crate) fn trim(
     shared: &Shared,
     topic: Topic,

@@ -120,8 +120,10 @@ impl LocalSession {
                 return Poll::Pending;
             }
         }
-        if let Some(news) = self.register(&mut state).news.pop_front() {
-            return Poll::Ready(Ok(self.event(news)));
+        while let Some(news) = self.register(&mut state).news.pop_front() {
+            if let Some(event) = self.event(&mut state, news) {
+                return Poll::Ready(Ok(event));
+            }
         }
         if !state.groups.get(&self.spec.name).is_some_and(|group| group.has(self.number)) {
             let why = "all partitions were taken away from it, as it had not been heard of";
@@ -153,15 +155,25 @@ impl LocalSession {
         state.sessions.entry(self.number).or_default()
     }
 
-    fn event(&mut self, news: News) -> Event {
+    /// What the group's news means to the runner; nothing if it has been overtaken.
+    fn event(&mut self, state: &mut State, news: News) -> Option<Event> {
         match news {
-            News::Assigned(partition) => Event::Assigned(partition),
-            News::Revoked(partition) => Event::Revoked(partition),
+            News::Assigned(partition) => {
+                self.owns(state, partition).then_some(Event::Assigned(partition))
+            }
+            News::Revoked(partition) => {
+                self.owns(state, partition).then_some(Event::Revoked(partition))
+            }
             News::Lost(partition) => {
-                self.readers.remove(&partition);
-                Event::Lost(partition)
+                self.forget(state, partition);
+                Some(Event::Lost(partition))
             }
         }
+    }
+
+    fn owns(&self, state: &State, partition: PartitionId) -> bool {
+        let group = state.groups.get(&self.spec.name);
+        group.is_some_and(|group| group.owns(self.number, partition))
     }
 
     /// The next input that has something to read, after the one that was read last.
@@ -201,6 +213,13 @@ impl LocalSession {
             }
         };
         let Some(last) = records.last() else {
+            let state = self.shared.lock();
+            let start = state.partitions[self.shared.index(topic, id)].start;
+            drop(state);
+            if position < start {
+                self.reader(id).is_parked = true;
+                return Ok(Event::InputLost { partition: id, topic, position, start });
+            }
             let gone = format!("{topic}/{id} has no records from {position} on, as it should");
             return Err(SessionError::Fatal(gone.into()));
         };
@@ -297,6 +316,9 @@ impl Session for LocalSession {
         }
         self.forget(&mut state, partition);
         let id = self.task(partition);
+        if !self.owns(&state, partition) {
+            return Err(SessionError::Lost(format!("{id} has gone to another owner").into()));
+        }
         let task = state.tasks.entry(id).or_insert_with(|| Task::new(Progress::default()));
         // An input that the task has never read is read from its very beginning, and the task is
         // told if that is gone.
@@ -305,6 +327,12 @@ impl Session for LocalSession {
             found.copied().unwrap_or((topic, Offset(0)))
         };
         let positions: Vec<_> = self.spec.inputs.iter().map(|topic| committed(*topic)).collect();
+        // Retention waits for whoever is there, also for a task that has never committed.
+        for (topic, position) in &positions {
+            if !task.durable.positions.iter().any(|(input, _)| input == topic) {
+                task.durable.positions.push((*topic, *position));
+            }
+        }
         let task_time = task.progress.task_time;
         let tables = LocalTables::new(id, shared.store.rows.clone(), Arc::clone(&task.pending));
         for topic in self.spec.inputs {

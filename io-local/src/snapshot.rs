@@ -14,13 +14,14 @@ use tidelog_core::{
     port::{AskError, Snapshots, TaskId},
 };
 
-use crate::{log::Shared, session::poll_timer, tables};
+use crate::{log::Shared, session::poll_timer, tables, waiters::WaiterId};
 
 /// Gives out the durable state of the tasks.
 ///
-/// An answer or an update is seen outside only once it is durable, and the database shows a batch
-/// only once it is durable. So a snapshot holds everything of which anybody could know when it was
-/// asked for: queries are linearizable without waiting for anything.
+/// An answer or an update is seen outside only once the writer has made its batch durable, and before
+/// it tells anybody it opens the snapshot that is given out from then on. So a snapshot holds
+/// everything of which anybody could know when it was asked for: queries are linearizable without
+/// waiting for anything.
 #[derive(Clone)]
 pub struct LocalSnapshots {
     shared: Arc<Shared>,
@@ -35,6 +36,7 @@ impl LocalSnapshots {
         let settings = &self.shared.settings;
         let until = settings.clock.now().plus(settings.at_least_wait);
         let mut timer = None;
+        let mut waiter = Waiter { shared: &self.shared, id: None };
         poll_fn(|cx| {
             let mut state = self.shared.lock();
             let positions = state.tasks.get(&task).map(|task| task.durable.positions.as_slice());
@@ -50,9 +52,7 @@ impl LocalSnapshots {
             if now >= until || poll_timer(&mut timer, until, now, cx).is_ready() {
                 return Poll::Ready(Err(AskError::NotReached { task, position }));
             }
-            if !state.durable_waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
-                state.durable_waiters.push(cx.waker().clone());
-            }
+            state.durable_waiters.wait(&mut waiter.id, cx.waker());
             Poll::Pending
         })
         .await
@@ -70,9 +70,22 @@ impl Snapshots for LocalSnapshots {
         if let Some(position) = at_least.filter(|position| position.partition == task.partition) {
             self.reached(task, position).await?;
         }
-        let store = &self.shared.store;
-        let snapshot = store.database.snapshot();
-        Ok(SnapshotTables { task, snapshot, rows: store.rows.clone() })
+        let snapshot = self.shared.lock().snapshot.clone();
+        Ok(SnapshotTables { task, snapshot, rows: self.shared.store.rows.clone() })
+    }
+}
+
+/// Somebody who waits for a durable commit, until it is dropped.
+struct Waiter<'a> {
+    shared: &'a Shared,
+    id: WaiterId,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if self.id.is_some() {
+            self.shared.lock().durable_waiters.leave(self.id);
+        }
     }
 }
 

@@ -44,6 +44,7 @@ impl FjallStore {
             fjall::Error::Locked => OpenError::Locked { path: path.into() },
             source => OpenError::Database { path: path.into(), source },
         };
+        crate::first_start::clear(path)?;
         let database = Database::builder(path).cache_size(cache_bytes).open().map_err(failed)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024);
         let rows = database.keyspace("rows", options).map_err(failed)?;
@@ -59,6 +60,8 @@ impl Store for FjallStore {
         let tables = StoreTables { task, rows: self.rows.clone() };
         let mark = self.rows.get(keys::task(task)).map_err(failed)?;
         let Some(mark) = mark else {
+            // What a clearing that did not end has left is no state.
+            self.clear(task)?;
             let task_time = tidelog_core::Timestamp::ZERO;
             return Ok(Opened { tables, positions: Vec::new(), changelog: None, task_time });
         };

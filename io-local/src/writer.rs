@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError},
     task::Waker,
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use fjall::PersistMode;
+use fjall::{AbstractTree, Keyspace, PersistMode};
 use futures_channel::oneshot;
 use tidelog_core::{
     Offset, Overlay, PartitionId, TableId, Topic,
@@ -58,6 +58,9 @@ struct EndOfWriter<'a>(&'a Shared);
 impl Drop for EndOfWriter<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
+        if thread::panicking() {
+            state.failure.get_or_insert("the log's writer panicked; this is a bug".into());
+        }
         state.stopping = true;
         let wake = state.wake_all();
         drop(state);
@@ -88,18 +91,41 @@ impl<'a> Writer<'a> {
         loop {
             let interval = self.shared.settings.retention_interval;
             let Some(state) = self.wait(swept + interval) else { return Ok(()) };
-            let state = self.settle(state);
+            let mut state = self.settle(state);
+            let trims = std::mem::take(&mut state.trims);
             let taken = take(state);
             if !taken.is_empty() {
                 let entered = self.write(&taken)?;
                 self.finish(taken, entered);
                 self.end_segments()?;
             }
+            for trim in trims {
+                retention::trim(self.shared, trim.topic, trim.partition, trim.start)?;
+            }
             if swept.elapsed() >= interval {
                 retention::sweep(self.shared, &mut self.chains)?;
                 swept = Instant::now();
             }
+            self.keep_up()?;
         }
+    }
+
+    /// Waits until the database has written the memtables that it is behind with. It would make its
+    /// callers wait by itself, but for ever if it has failed meanwhile.
+    fn keep_up(&self) -> fjall::Result<()> {
+        const SEALED_MAX: usize = 3;
+        const RUNS_MAX: usize = 16;
+        let store = &self.shared.store;
+        let is_behind = |keyspace: &Keyspace| {
+            keyspace.sealed_memtable_count() >= SEALED_MAX
+                || keyspace.tree.l0_run_count() >= RUNS_MAX
+        };
+        while store.records.iter().chain([&store.rows]).any(is_behind) {
+            // Tells a failure of the database's own threads.
+            store.database.persist(PersistMode::Buffer)?;
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Ends the segments that are full, and those whose memtable the database has replaced by itself.
@@ -215,7 +241,7 @@ impl<'a> Writer<'a> {
             let end = records.last().expect("a dirty partition has a record").offset.next();
             let partition = &mut state.partitions[*index];
             partition.made_durable(end, tail_bytes);
-            wake.append(&mut partition.waiting);
+            wake.extend(partition.waiting.take());
         }
         let mut pending = Vec::new();
         for (id, progress) in taken.progress {
@@ -224,7 +250,9 @@ impl<'a> Writer<'a> {
             pending.push(Arc::clone(&task.pending));
         }
         state.writing_bytes = 0;
-        wake.append(&mut state.durable_waiters);
+        // No batch is being written: all of the last one shows, and nothing of the next.
+        state.snapshot = self.shared.store.database.snapshot();
+        wake.extend(state.durable_waiters.take());
         for session in state.sessions.values_mut() {
             // Commits that wait for the backlog to shrink, and sessions that were not in a hurry.
             wake.extend(session.blocked.take());
@@ -280,7 +308,10 @@ impl Taken {
 
 impl State {
     fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.commits.is_empty() || self.has_progress
+        !self.dirty.is_empty()
+            || !self.commits.is_empty()
+            || self.has_progress
+            || !self.trims.is_empty()
     }
 
     fn is_answering(&self) -> bool {

@@ -1,13 +1,6 @@
 //! Retention: what is old and read goes, and nothing else.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tidelog_core::{
@@ -18,11 +11,13 @@ use tidelog_core::{
         Wait,
     },
 };
-use tidelog_io_local::{Clock, LocalClient, LocalLog, Settings};
+use tidelog_io_local::{LocalClient, LocalLog, Settings};
 
-const PARTITION: PartitionId = PartitionId(0);
+use crate::clock::FakeClock;
 
-const READER: Spec = Spec {
+pub(crate) const PARTITION: PartitionId = PartitionId(0);
+
+pub(crate) static READER: Spec = Spec {
     name: ServiceName::ResponseAccumulator,
     inputs: &[Topic::PartialResponses],
     outputs: &[Topic::CompleteResponses],
@@ -138,7 +133,7 @@ async fn read_to(session: &mut impl Session, end: u64) -> Offset {
     next
 }
 
-async fn commit(session: &mut impl Session, next: Offset) {
+pub(crate) async fn commit(session: &mut impl Session, next: Offset) {
     let task = TaskCommit {
         partition: PARTITION,
         positions: vec![(Topic::PartialResponses, next)],
@@ -155,7 +150,7 @@ async fn commit(session: &mut impl Session, next: Offset) {
     }
 }
 
-async fn append(client: &LocalClient, topic: Topic, count: usize) {
+pub(crate) async fn append(client: &LocalClient, topic: Topic, count: usize) {
     for _ in 0..count {
         let payload = Bytes::from(vec![7; 500]);
         let append = Append { topic, partition: PARTITION, key: Bytes::new(), payload };
@@ -163,18 +158,18 @@ async fn append(client: &LocalClient, topic: Topic, count: usize) {
     }
 }
 
-async fn bounds(client: &LocalClient, topic: Topic) -> (Offset, Offset) {
+pub(crate) async fn bounds(client: &LocalClient, topic: Topic) -> (Offset, Offset) {
     client.bounds(topic, PARTITION).await.expect("readable")
 }
 
 /// Waits until retention has got that far: it works in the background.
-async fn wait_for_start(client: &LocalClient, topic: Topic, start: Offset) {
+pub(crate) async fn wait_for_start(client: &LocalClient, topic: Topic, start: Offset) {
     while bounds(client, topic).await.0 < start {
         std::thread::yield_now();
     }
 }
 
-fn open(path: &Path, clock: &FakeClock) -> LocalLog {
+pub(crate) fn open(path: &Path, clock: &FakeClock) -> LocalLog {
     let settings = Settings {
         clock: Arc::new(clock.clone()),
         retention_interval: Duration::from_millis(1),
@@ -183,22 +178,4 @@ fn open(path: &Path, clock: &FakeClock) -> LocalLog {
         ..Settings::new(Layout::new(2).expect("two partitions"))
     };
     LocalLog::open(path, settings).expect("a data folder of our own")
-}
-
-/// A clock that goes when it is told.
-#[derive(Clone, Debug, Default)]
-struct FakeClock(Arc<AtomicU64>);
-
-impl FakeClock {
-    fn advance(&self, by: Duration) {
-        let by = u64::try_from(by.as_millis()).expect("a time of people");
-        self.0.fetch_add(by, Ordering::Relaxed);
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        const LATE: u64 = 1_764_000_000_000;
-        Timestamp::from_millis(LATE + self.0.load(Ordering::Relaxed))
-    }
 }

@@ -1,0 +1,190 @@
+//! Bugs that were found, each with the case that showed it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tidelog_core::{
+    Layout, Offset, Overlay, TableId, Tables, Timestamp, Topic,
+    limits::RETENTION_SHORT,
+    port::{
+        Client, Commit, Event, Session, Snapshots, Store, StoreBatch, TaskCommit, TaskId,
+        Transport, Wait,
+    },
+};
+use tidelog_io_local::{FjallStore, LocalLog, Settings};
+
+use crate::{
+    clock::FakeClock,
+    retention::{PARTITION, READER, append, bounds, open, wait_for_start},
+};
+
+/// Append times began with the clock's after a restart, also where the clock had been turned back.
+#[test]
+fn append_times_do_not_go_back_with_the_clock() {
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), FakeClock::default());
+    for topic in [Topic::EntityUpdates, Topic::SchemaUpdates] {
+        let log = open(folder.path(), &clock);
+        let client = log.client();
+        pollster::block_on(append(&client, topic, 1));
+        drop(client);
+        log.close();
+        clock.turn_back(Duration::from_secs(3_600));
+        let log = open(folder.path(), &clock);
+        let client = log.client();
+        let records = pollster::block_on(async {
+            append(&client, topic, 1).await;
+            client.read(topic, PARTITION, Offset(0), client.now()).await.expect("readable")
+        });
+        assert_eq!(records.len(), 2);
+        assert!(records[0].time <= records[1].time, "{topic}: {records:?}");
+    }
+}
+
+/// A task that had been restored, and had never committed, did not hold retention back.
+#[test]
+fn retention_waits_for_a_task_that_has_never_committed() {
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), FakeClock::default());
+    let log = open(folder.path(), &clock);
+    let client = log.client();
+    pollster::block_on(async {
+        let mut session = log.transport().join(&READER).await.expect("a session");
+        for _ in 0..2 {
+            if let Ok(Event::Assigned(partition)) = session.next(Wait::Forever).await {
+                session.restore(partition).await.expect("tables");
+            }
+        }
+        append(&client, Topic::PartialResponses, 20).await;
+        append(&client, Topic::CompleteResponses, 20).await;
+        clock.advance(RETENTION_SHORT + Duration::from_secs(1));
+        append(&client, Topic::CompleteResponses, 1).await;
+        // A sweep has passed when it could remove what nobody reads, in segments of their own.
+        let read = session.next(Wait::No).await;
+        assert!(matches!(read, Ok(Event::Records(_))), "{read:?}");
+        assert_eq!(bounds(&client, Topic::PartialResponses).await.0, Offset(0));
+    });
+}
+
+/// Retention wrote the end of a segment as the start of a partition that had been trimmed further.
+#[test]
+fn a_partition_that_was_trimmed_does_not_grow_again() {
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), FakeClock::default());
+    let log = open(folder.path(), &clock);
+    let client = log.client();
+    let topic = Topic::PartialResponses;
+    pollster::block_on(append(&client, topic, 12));
+    clock.advance(Duration::from_secs(3_600));
+    pollster::block_on(append(&client, topic, 18));
+    log.trim(topic, PARTITION, Offset(28)).expect("the disk can be written");
+    clock.advance(RETENTION_SHORT - Duration::from_secs(1_800));
+    pollster::block_on(async {
+        append(&client, Topic::CompleteResponses, 1).await;
+        wait_for_start(&client, topic, Offset(28)).await;
+    });
+    drop(client);
+    log.close();
+    let log = open(folder.path(), &clock);
+    let found = pollster::block_on(bounds(&log.client(), topic));
+    assert_eq!(found, (Offset(28), Offset(30)));
+}
+
+/// A snapshot that was opened while a batch was written, and a table flushed, saw half of the batch.
+#[test]
+fn a_snapshot_is_one_moment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = Layout::new(1).expect("one partition");
+    // Small segments, so that tables are flushed all the time.
+    let settings = Settings { segment_bytes: 64 * 1024, ..Settings::new(layout) };
+    let log = LocalLog::open(folder.path(), settings).expect("a data folder of our own");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let reader = std::thread::spawn({
+        let (snapshots, is_over) = (log.snapshots(), Arc::clone(&is_over));
+        let task = TaskId { service: READER.name, partition: PARTITION };
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let tables =
+                    pollster::block_on(snapshots.snapshot(task, None)).expect("a snapshot");
+                let row = |n: usize| tables.get(TableId::Zones, &key(n)).expect("readable");
+                let first = row(0);
+                assert!((1..ROWS).all(|n| row(n) == first), "a snapshot saw half of a batch");
+            }
+        }
+    });
+    pollster::block_on(async {
+        let mut session = log.transport().join(&READER).await.expect("a session");
+        while !matches!(session.next(Wait::Forever).await, Ok(Event::Assigned(_))) {}
+        session.restore(PARTITION).await.expect("tables");
+        for n in 0..300u64 {
+            let mut rows = Overlay::default();
+            for row in 0..ROWS {
+                rows.insert(
+                    TableId::Zones,
+                    &key(row),
+                    Some(Bytes::copy_from_slice(&n.to_le_bytes())),
+                );
+            }
+            session.begin_commit(Commit { tasks: vec![task_commit(rows)] });
+            while !matches!(session.next(Wait::Commit).await, Ok(Event::Committed(_))) {}
+            append(&log.client(), Topic::EntityUpdates, 20).await;
+        }
+    });
+    is_over.store(true, Ordering::Relaxed);
+    reader.join().expect("every snapshot was one moment");
+}
+
+/// A clearing that a crash had cut short left rows that the next opening took for state.
+#[test]
+fn what_a_clearing_that_was_cut_short_left_is_no_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let task = TaskId { service: READER.name, partition: PARTITION };
+    {
+        let store = FjallStore::open(folder.path(), 1 << 20).expect("a folder of our own");
+        let mut rows = Overlay::default();
+        rows.insert(TableId::Zones, b"old", Some(Bytes::from_static(b"row")));
+        let batch = StoreBatch {
+            task,
+            rows: Arc::new(rows),
+            positions: Vec::new(),
+            changelog: Offset(7),
+            task_time: Timestamp::ZERO,
+        };
+        store.apply(&[batch]).expect("it can be written");
+    }
+    remove_mark(folder.path());
+    let store = FjallStore::open(folder.path(), 1 << 20).expect("a folder of our own");
+    let opened = store.open(task).expect("it can be read");
+    assert_eq!(opened.changelog, None);
+    assert_eq!(opened.tables.get(TableId::Zones, b"old"), Ok(None));
+}
+
+const ROWS: usize = 100;
+
+fn key(n: usize) -> Vec<u8> {
+    format!("row {n}").into_bytes()
+}
+
+fn task_commit(rows: Overlay) -> TaskCommit {
+    TaskCommit {
+        partition: PARTITION,
+        positions: vec![(Topic::PartialResponses, Offset(0))],
+        task_time: Timestamp::ZERO,
+        rows: Arc::new(rows),
+        sends: Vec::new(),
+    }
+}
+
+/// Does the first step of a clearing: removes what says that there is state.
+fn remove_mark(folder: &std::path::Path) {
+    const TASK_FACTS: u8 = 0xfe;
+    let database = fjall::Database::builder(folder).open().expect("it opens");
+    let rows = database.keyspace("rows", Default::default).expect("it is there");
+    let marks: Vec<_> =
+        rows.prefix([TASK_FACTS]).map(|mark| mark.key().expect("readable")).collect();
+    assert_eq!(marks.len(), 1);
+    marks.into_iter().for_each(|mark| rows.remove(mark).expect("it can be written"));
+}
