@@ -20,6 +20,7 @@ use crate::{
     partition::Partition,
     segments::{Chain, Class, Segment},
     settings::Settings,
+    torn_tail,
 };
 
 /// The newest format of a data folder that this release knows.
@@ -59,17 +60,14 @@ pub(crate) struct Place {
 impl Store {
     /// Opens the database, and makes sure that it is ours and of this layout.
     pub(crate) fn open(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
-        let failed = |source| match source {
-            fjall::Error::Locked => OpenError::Locked { path: path.into() },
-            source => OpenError::Database { path: path.into(), source },
-        };
-        first_start::clear(path)?;
-        let database = Database::builder(path)
-            .cache_size(settings.cache_bytes)
-            .worker_threads(1)
-            .max_journaling_size(192 * 1024 * 1024)
-            .open()
-            .map_err(failed)?;
+        let failed = |source| OpenError::Database { path: path.into(), source };
+        let database = open(path, || {
+            Database::builder(path)
+                .cache_size(settings.cache_bytes)
+                .worker_threads(1)
+                .max_journaling_size(192 * 1024 * 1024)
+                .open()
+        })?;
         let options = || record_options(settings.segment_bytes);
         let records = |class: Class| database.keyspace(class.keyspace(), options);
         let [short, medium, long] = Class::ALL.map(records);
@@ -254,6 +252,27 @@ impl Store {
         let key = move |offset| keys::compacted(topic, partition, offset);
         let rows = class.is_none().then(|| self.rows.range(key(from)..=key(max)));
         segments.chain(rows)
+    }
+}
+
+/// Opens a database, after mending what an interrupted first start or a loss of power has left.
+pub(crate) fn open(
+    path: &Path,
+    open: impl Fn() -> fjall::Result<Database>,
+) -> Result<Database, OpenError> {
+    let failed = |source| match source {
+        fjall::Error::Locked => OpenError::Locked { path: path.into() },
+        source => OpenError::Database { path: path.into(), source },
+    };
+    first_start::clear(path)?;
+    match open() {
+        Err(fjall::Error::JournalRecovery(reason)) => {
+            if torn_tail::cut(path).map_err(|error| failed(error.into()))? {
+                return open().map_err(failed);
+            }
+            Err(failed(fjall::Error::JournalRecovery(reason)))
+        }
+        opened => opened.map_err(failed),
     }
 }
 

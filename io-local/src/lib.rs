@@ -26,6 +26,7 @@ mod settings;
 mod snapshot;
 mod store;
 mod tables;
+mod torn_tail;
 mod waiters;
 mod writer;
 

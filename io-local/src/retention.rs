@@ -45,7 +45,9 @@ fn end_old(shared: &Shared, chain: &mut Chain, before: Timestamp) -> fjall::Resu
         return Ok(());
     }
     let (key, row) = chain.close();
-    shared.store.rows.insert(key, row)?;
+    let mut batch = shared.store.database.batch().durability(Some(PersistMode::SyncData));
+    batch.insert(&shared.store.rows, key, row);
+    batch.commit()?;
     // Not waited for: if it is not a table yet when the segment goes, it goes with a later one.
     shared.store.records(chain.class).rotate_memtable()?;
     Ok(())

@@ -40,12 +40,9 @@ impl FjallStore {
     ///
     /// If another process has it open, or it cannot be read.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
-        let failed = |source| match source {
-            fjall::Error::Locked => OpenError::Locked { path: path.into() },
-            source => OpenError::Database { path: path.into(), source },
-        };
-        crate::first_start::clear(path)?;
-        let database = Database::builder(path).cache_size(cache_bytes).open().map_err(failed)?;
+        let failed = |source| OpenError::Database { path: path.into(), source };
+        let open = || Database::builder(path).cache_size(cache_bytes).worker_threads(1).open();
+        let database = crate::database::open(path, open)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024);
         let rows = database.keyspace("rows", options).map_err(failed)?;
         crate::database::sync_entry(path).map_err(|error| failed(fjall::Error::Io(error)))?;

@@ -40,7 +40,7 @@ pub(crate) fn start(shared: Arc<Shared>, chains: Vec<Chain>) -> io::Result<JoinH
     let keyspaces = store.records.iter().chain([&store.rows]).cloned();
     let memtables = Memtables::hold(keyspaces)?;
     let run = move || {
-        let writer = Writer { shared: &shared, chains, memtables };
+        let writer = Writer { shared: &shared, chains, directory: Vec::new(), memtables };
         // Nobody may wait for a writer that is not there any more.
         let end = EndOfWriter(&shared);
         if let Err(error) = writer.run() {
@@ -72,6 +72,10 @@ struct Writer<'a> {
     shared: &'a Shared,
     /// The segments, by class.
     chains: Vec<Chain>,
+    /// Rows of the directory that go into the next batch. A write of their own would not be synced, and
+    /// a loss of power could tear it with a whole batch behind it. If none comes, what the directory
+    /// lacks is found again on opening.
+    directory: Vec<([u8; 7], Bytes)>,
     memtables: Memtables,
 }
 
@@ -137,9 +141,7 @@ impl<'a> Writer<'a> {
             if chain.open.ranges.is_empty() || !(is_full || replaced.contains(&index)) {
                 continue;
             }
-            // Its row need not be synced: what the directory lacks is found again on opening.
-            let (key, row) = chain.close();
-            store.rows.insert(key, row)?;
+            self.directory.push(chain.close());
             if is_full {
                 store.records(chain.class).rotate_memtable()?;
                 self.memtables.look();
@@ -221,6 +223,9 @@ impl<'a> Writer<'a> {
                 Some(value) => batch.insert(&store.rows, key, value.clone()),
                 None => batch.remove(&store.rows, key),
             }
+        }
+        for (key, row) in self.directory.drain(..) {
+            batch.insert(&store.rows, key, row);
         }
         for (task, progress) in &taken.progress {
             batch.insert(&store.rows, keys::task(*task), encode_row(progress));

@@ -13,7 +13,7 @@ use tidelog_core::{
     Layout, Offset, Overlay, TableId, Tables, Timestamp, Topic,
     limits::RETENTION_SHORT,
     port::{
-        Client, Commit, Event, Session, Snapshots, Store, StoreBatch, TaskCommit, TaskId,
+        Append, Client, Commit, Event, Session, Snapshots, Store, StoreBatch, TaskCommit, TaskId,
         Transport, Wait,
     },
 };
@@ -44,6 +44,46 @@ fn append_times_do_not_go_back_with_the_clock() {
         assert_eq!(records.len(), 2);
         assert!(records[0].time <= records[1].time, "{topic}: {records:?}");
     }
+}
+
+/// A loss of power while a batch was synced could leave a folder that did not open any more.
+#[test]
+fn a_torn_last_batch_is_cut_off_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = || Settings::new(Layout::new(2).expect("two partitions"));
+    let log = LocalLog::open(folder.path(), settings()).expect("a data folder of our own");
+    let client = log.client();
+    // Noise, so that the journal cannot compress it.
+    let noise: Bytes = std::iter::successors(Some(88_172_645_463_325_252u64), xorshift)
+        .take(20_000)
+        .map(|noise| noise.to_le_bytes()[3])
+        .collect();
+    pollster::block_on(async {
+        append(&client, Topic::EntityUpdates, 3).await;
+        let (topic, key, payload) = (Topic::EntityUpdates, Bytes::new(), noise.clone());
+        client.append(vec![Append { topic, partition: PARTITION, key, payload }]).await;
+    });
+    drop(client);
+    log.crash();
+    let journal = folder.path().join("0.jnl");
+    let whole = std::fs::read(&journal).expect("the journal is there");
+    let at = whole.windows(64).position(|window| *window == noise[4_096..4_160]);
+    let page = at.expect("the record is in it as it is").next_multiple_of(4_096);
+    let mut torn = whole.clone();
+    torn[page..page + 4_096].fill(0);
+    std::fs::write(&journal, &torn).expect("it can be written");
+    let log = LocalLog::open(folder.path(), settings()).expect("the torn batch is cut off");
+    let found = pollster::block_on(bounds(&log.client(), Topic::EntityUpdates));
+    assert_eq!(found, (Offset(0), Offset(3)));
+    log.close();
+
+    // Damage with something whole behind it is not mended in silence.
+    let early = whole.windows(64).position(|window| *window == [7; 64]).expect("a record");
+    let mut damaged = whole;
+    damaged[early] = 8;
+    std::fs::write(&journal, &damaged).expect("it can be written");
+    let error = LocalLog::open(folder.path(), settings()).err().expect("it does not open");
+    assert!(error.to_string().contains("cannot be opened"), "{error}");
 }
 
 /// A task that had been restored, and had never committed, did not hold retention back.
@@ -160,6 +200,15 @@ fn what_a_clearing_that_was_cut_short_left_is_no_state() {
     let opened = store.open(task).expect("it can be read");
     assert_eq!(opened.changelog, None);
     assert_eq!(opened.tables.get(TableId::Zones, b"old"), Ok(None));
+}
+
+/// The next number of a sequence that looks random (Marsaglia, Xorshift RNGs, 2003).
+fn xorshift(last: &u64) -> Option<u64> {
+    let mut x = *last;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    Some(x)
 }
 
 const ROWS: usize = 100;
