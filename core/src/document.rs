@@ -2,7 +2,7 @@
 //!
 //! What comes from outside is parsed strictly ([`Document::parse`], [`parse_value`]): UTF-8, RFC
 //! 8259, no key twice in an object, bounded depth and size, and no number that the program could
-//! not give back as it was. Keys keep their order. Inside, a document travels as text, so whoever
+//! not give back without loss. Keys keep their order. Inside, a document travels as text, so whoever
 //! does not look into it never parses it.
 
 mod error;

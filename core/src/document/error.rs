@@ -9,7 +9,7 @@ pub enum DocumentError {
         /// How many bytes before the first wrong one are right.
         position: usize,
     },
-    /// The text breaks the grammar of RFC 8259.
+    /// The text breaks the grammar of RFC 8259; it may be empty, or begin with a byte order mark.
     #[error("this is not JSON: {message} at line {line}, column {column}")]
     Syntax {
         /// Line of the first thing that is wrong.

@@ -3,6 +3,10 @@
 //! A number is kept as a 64-bit integer or as a double, and printed again in the shortest form
 //! that reads back as the same. A literal is exact if that print denotes the same decimal number:
 //! `1e2` may come back as `100.0`, but `0.12345678901234567890123` would lose digits.
+//!
+//! It is exact, too, if it has at most 17 significant digits and the double, rounded to as many,
+//! is that decimal number: whoever has the double can have the literal back. So the prints of
+//! encoders that give every double 17 digits are taken: `3.1000000000000001` comes back as `3.1`.
 
 use serde_json::Number;
 
@@ -45,7 +49,8 @@ pub(super) fn is_exact(literal: &str) -> bool {
     let Some(double) = literal.parse().ok().and_then(Number::from_f64) else {
         return false;
     };
-    Decimal::of(&double.to_string()) == Some(decimal)
+    let shortest = Decimal::of(&double.to_string());
+    shortest.as_ref() == Some(&decimal) || double.as_f64().is_some_and(|f| decimal.is_print_of(f))
 }
 
 /// `digits` times ten to the power of `exponent`; no trailing zeros in `digits`, and zero is
@@ -102,6 +107,12 @@ impl Decimal {
     fn survives_a_double(&self) -> bool {
         self.digits < 10_u64.pow(15) && (-300..=290).contains(&self.exponent)
     }
+
+    /// Whether the double, rounded to as many significant digits as this has, is this again.
+    fn is_print_of(&self, double: f64) -> bool {
+        let digits_after_point = self.digits.checked_ilog10().unwrap_or(0) as usize;
+        Self::of(&format!("{double:.digits_after_point$e}")).as_ref() == Some(self)
+    }
 }
 
 fn string_end(bytes: &[u8], from: usize) -> usize {
@@ -119,5 +130,5 @@ fn is_literal_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// No shortest print of a double has more significant digits.
+/// No double needs more significant digits to be told from all others.
 const DOUBLE_DIGITS_MAX: u32 = 17;

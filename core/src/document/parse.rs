@@ -169,6 +169,12 @@ fn explained(
         Some(Fault::TooDeep) => return DocumentError::TooDeep { limit: depth_max },
         None => {}
     }
+    if text.is_empty() {
+        return DocumentError::Syntax { line: 1, column: 1, message: EMPTY.to_owned() };
+    }
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return DocumentError::Syntax { line: 1, column: 1, message: MARKED.to_owned() };
+    }
     let message = error.to_string();
     if message.starts_with(OUT_OF_RANGE)
         && let Some((at, literal)) = number::first_inexact(text)
@@ -192,6 +198,13 @@ fn inexact(text: &str, at: usize, literal: &str) -> DocumentError {
 
 /// How serde_json's error for a number beyond any double begins.
 const OUT_OF_RANGE: &str = "number out of range";
+
+/// What RFC 8259 forbids to put in front of JSON, though some editors and encoders do.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// What is wrong with a text that a syntax error would explain badly; its place follows.
+const EMPTY: &str = "it is empty";
+const MARKED: &str = "send it without the byte order mark (UTF-8 BOM) that is";
 
 /// How much of a key or of a number an error repeats.
 const KEY_CHARS_MAX: usize = 100;

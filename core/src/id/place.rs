@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_bad_segment_is_named_with_its_place() {
         let error = |text: &str| text.parse::<EntityId>().expect_err("a bad id").to_string();
-        assert!(error("shop/orders/eu").contains("an entity has 4 segment(s)"));
+        assert!(error("shop/orders/eu").contains("an entity has 4 segments"));
         assert!(error("shop//eu/42").contains("segment 2 is empty"));
         assert!(error("shop/orders/../42").contains("segment 3 is '.' or '..'"));
         assert!(error("shop/orders/eu/a b").contains("segment 4 has the character ' '"));

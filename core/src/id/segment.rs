@@ -10,7 +10,7 @@ use crate::limits::SEGMENT_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// It has too few or too many segments.
-    #[error("{what} has {expected} segment(s) separated by '/', as in {example}; this has {found}")]
+    #[error("{what} has {}, as in {example}; this has {found}", segments(*expected))]
     Segments {
         /// What was expected, with its article.
         what: &'static str,
@@ -79,6 +79,13 @@ pub(super) fn check(text: &str, index: usize) -> Result<(), IdError> {
     }
 }
 
+fn segments(count: usize) -> String {
+    match count {
+        1 => "1 segment".to_owned(),
+        _ => format!("{count} segments separated by '/'"),
+    }
+}
+
 fn is_id_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '-')
 }
@@ -134,4 +141,24 @@ single_segment! {
 single_segment! {
     /// A device of a user.
     DeviceId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_counted_in_words_that_fit() {
+        let error = |what, expected, example| {
+            IdError::Segments { what, expected, found: 2, example }.to_string()
+        };
+        assert_eq!(
+            error("a database", 1, "shop"),
+            "a database has 1 segment, as in shop; this has 2"
+        );
+        assert_eq!(
+            error("an entity", 4, "shop/orders/eu/42"),
+            "an entity has 4 segments separated by '/', as in shop/orders/eu/42; this has 2"
+        );
+    }
 }

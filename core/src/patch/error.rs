@@ -1,8 +1,9 @@
 //! What can be wrong with a patch, and what can go wrong when one is applied.
 
-use std::fmt;
+use std::{fmt, io};
 
 use json_patch::jsonptr::Pointer;
+use serde_json::Value;
 
 use crate::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX, DocumentError, shortened};
 
@@ -116,16 +117,20 @@ pub enum PatchParseError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
     /// A `test` found another value.
-    #[error("{step}: the value there is not equal to the one given")]
+    #[error("{step}: the value there is not equal to the one given; it is {found}")]
     TestFailed {
         /// Where.
         step: PatchStep,
+        /// The value there as compact JSON, shortened if it is long.
+        found: String,
     },
     /// The document has no such place.
-    #[error("{step}: the document has no such place")]
+    #[error("{step}: {reason}")]
     PathMissing {
         /// Where.
         step: PatchStep,
+        /// What is missing: the place itself, or what comes first of those on the way to it.
+        reason: String,
     },
     /// The value there is of a type that the operation is not for.
     #[error("{step}: the value there is not {expected}")]
@@ -171,8 +176,8 @@ impl PatchError {
     /// Which part of the patch it was.
     pub fn step(&self) -> &PatchStep {
         match self {
-            Self::TestFailed { step }
-            | Self::PathMissing { step }
+            Self::TestFailed { step, .. }
+            | Self::PathMissing { step, .. }
             | Self::WrongType { step, .. }
             | Self::NumberOutOfRange { step }
             | Self::TooLarge { step, .. }
@@ -223,9 +228,9 @@ impl fmt::Display for PatchStep {
 }
 
 /// What went wrong, before it is known in which step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    TestFailed,
+    TestFailed { found: String },
     PathMissing,
     WrongType { expected: &'static str },
     NumberOutOfRange,
@@ -237,8 +242,8 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn at(self, step: PatchStep) -> PatchError {
         match self {
-            Self::TestFailed => PatchError::TestFailed { step },
-            Self::PathMissing => PatchError::PathMissing { step },
+            Self::TestFailed { found } => PatchError::TestFailed { step, found },
+            Self::PathMissing => PatchError::PathMissing { step, reason: NO_SUCH_PLACE.to_owned() },
             Self::WrongType { expected } => PatchError::WrongType { step, expected },
             Self::NumberOutOfRange => PatchError::NumberOutOfRange { step },
             Self::TooLarge { bytes } => {
@@ -250,5 +255,37 @@ impl Fault {
     }
 }
 
-/// How much of a pointer an error repeats.
+/// A value's compact text, shortened; a large value is not printed to its end.
+pub(super) fn excerpt(value: &Value) -> String {
+    let mut head = Head(Vec::new());
+    // It fails where the head is full, which is no fault.
+    let _ = serde_json::to_writer(&mut head, value);
+    let text = match str::from_utf8(&head.0) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&head.0[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    shortened(text, VALUE_CHARS_MAX)
+}
+
+/// Takes more bytes than [`VALUE_CHARS_MAX`] characters can have, and no more.
+struct Head(Vec<u8>);
+
+impl io::Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = (VALUE_CHARS_MAX + 2) * char::MAX.len_utf8() - self.0.len();
+        let taken = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Why there is nothing, if all that leads there is.
+pub(super) const NO_SUCH_PLACE: &str = "the document has no such place";
+
+/// How much of a pointer and of a value an error repeats.
 pub(super) const POINTER_CHARS_MAX: usize = 100;
+const VALUE_CHARS_MAX: usize = 60;

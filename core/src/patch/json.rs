@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::document::{deserialize_text, printed};
 use crate::patch::equality::equal;
-use crate::patch::error::Fault;
+use crate::patch::error::{Fault, excerpt};
 use crate::patch::members::{
     Members, check_count, check_pointer, check_size, check_value, parse_operations,
 };
@@ -42,7 +42,8 @@ impl JsonPatch {
         let mut target = Target::new(value).map_err(|fault| fault.at(PatchStep::Start))?;
         for (index, operation) in self.operations.iter().enumerate() {
             apply_operation(&mut target, operation).map_err(|(fault, pointer)| {
-                fault.at(PatchStep::operation(index, name(operation), pointer))
+                let step = PatchStep::operation(index, name(operation), pointer);
+                target.error(fault, step, pointer)
             })?;
         }
         Ok(target.into_value())
@@ -195,9 +196,10 @@ fn apply_operation<'o>(
 
 fn test(target: &mut Target, path: &Pointer, value: &Value) -> Result<(), Fault> {
     let mut work = 0;
-    let is_equal = equal(target.value_at(path)?, value, &mut work);
+    let there = target.value_at(path)?;
+    let found = (!equal(there, value, &mut work)).then(|| excerpt(there));
     target.budget().charge(work)?;
-    if is_equal { Ok(()) } else { Err(Fault::TestFailed) }
+    found.map_or(Ok(()), |found| Err(Fault::TestFailed { found }))
 }
 
 /// Whether a pointer leads to something inside of what another leads to. Escapes are unique, so

@@ -81,7 +81,8 @@ impl Operations {
         let mut target = Target::new(value).map_err(|fault| fault.at(PatchStep::Start))?;
         for (index, operation) in self.operations.iter().enumerate() {
             operation.apply(&mut target).map_err(|fault| {
-                fault.at(PatchStep::operation(index, operation.name(), operation.path()))
+                let step = PatchStep::operation(index, operation.name(), operation.path());
+                target.error(fault, step, operation.path())
             })?;
         }
         Ok(target.into_value())

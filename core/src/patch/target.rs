@@ -4,10 +4,10 @@ use json_patch::jsonptr::{Pointer, Token};
 use serde_json::Value;
 use serde_json::map::Entry;
 
-use crate::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX, key_size, measure};
-use crate::patch::PATCH_WORK_MAX;
-use crate::patch::error::Fault;
+use crate::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX, key_size, measure, shortened};
+use crate::patch::error::{Fault, NO_SUCH_PLACE, POINTER_CHARS_MAX};
 use crate::patch::limits::{BYTE_COPY_WORK, ELEMENT_SHIFT_WORK, MEMBER_SHIFT_WORK};
+use crate::patch::{PATCH_WORK_MAX, PatchError, PatchStep};
 
 /// A value under change. After an error it may be half-changed: the caller drops it.
 ///
@@ -33,6 +33,38 @@ impl Target {
 
     pub(super) fn budget(&mut self) -> &mut Budget {
         &mut self.budget
+    }
+
+    /// The fault of a step as an error, which names what was missing on the way to the pointer's
+    /// place.
+    pub(super) fn error(&self, fault: Fault, step: PatchStep, pointer: &Pointer) -> PatchError {
+        if fault == Fault::PathMissing {
+            return PatchError::PathMissing { step, reason: self.reason_missing(pointer) };
+        }
+        fault.at(step)
+    }
+
+    fn reason_missing(&self, pointer: &Pointer) -> String {
+        let text = pointer.as_str();
+        let (mut value, mut end) = (&self.value, 0);
+        for token in pointer.tokens() {
+            if !(value.is_object() || value.is_array()) {
+                let place = match end {
+                    0 => "the whole document".to_owned(),
+                    _ => format!("the value at {}", shortened(&text[..end], POINTER_CHARS_MAX)),
+                };
+                return format!("{place} is not an object or array");
+            }
+            end += 1 + token.encoded().len();
+            match child(value, token) {
+                Some(inner) => value = inner,
+                None if end < text.len() => {
+                    return format!("{} is not there", shortened(&text[..end], POINTER_CHARS_MAX));
+                }
+                None => break,
+            }
+        }
+        NO_SUCH_PLACE.to_owned()
     }
 
     pub(super) fn value_at(&self, pointer: &Pointer) -> Result<&Value, Fault> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX, Document, DocumentError, strategy};
+use crate::limits::PROBLEM_DETAIL_BYTES_MAX;
 
 mod merging;
 mod operations;
@@ -62,12 +63,9 @@ fn a_place_that_is_not_there_is_named_in_the_error() {
     for (text, patch, named) in [
         ("{}", r#"{"op":"remove","path":"/a"}"#, "remove /a"),
         ("{}", r#"{"op":"replace","path":"/a","value":1}"#, "replace /a"),
-        ("{}", r#"{"op":"add","path":"/a/b","value":1}"#, "add /a/b"),
         ("{}", r#"{"op":"test","path":"/a","value":null}"#, "test /a"),
-        (r#"{"a":1}"#, r#"{"op":"add","path":"/a/b","value":1}"#, "add /a/b"),
         (r#"{"b":1}"#, r#"{"op":"copy","from":"/a","path":"/b"}"#, "copy /a"),
         (r#"{"b":1}"#, r#"{"op":"move","from":"/a","path":"/a"}"#, "move /a"),
-        (r#"{"b":1}"#, r#"{"op":"move","from":"/b","path":"/c/d"}"#, "move /c/d"),
         ("[1]", r#"{"op":"remove","path":"/-"}"#, "remove /-"),
         ("[1]", r#"{"op":"remove","path":"/00"}"#, "remove /00"),
         ("[1]", r#"{"op":"remove","path":"/+0"}"#, "remove /+0"),
@@ -75,7 +73,6 @@ fn a_place_that_is_not_there_is_named_in_the_error() {
         ("[1]", r#"{"op":"test","path":"/-","value":1}"#, "test /-"),
         ("[1]", r#"{"op":"copy","from":"/-","path":"/0"}"#, "copy /-"),
         ("[1]", r#"{"op":"add","path":"/2","value":1}"#, "add /2"),
-        ("[1]", r#"{"op":"add","path":"/-/a","value":1}"#, "add /-/a"),
         (
             "[1]",
             r#"{"op":"remove","path":"/99999999999999999999999"}"#,
@@ -90,12 +87,63 @@ fn a_place_that_is_not_there_is_named_in_the_error() {
 }
 
 #[test]
+fn what_is_missing_on_the_way_to_a_place_is_named() {
+    for (text, patch, message) in [
+        ("{}", r#"{"op":"add","path":"/a/b","value":1}"#, "(add /a/b): /a is not there"),
+        ("{}", r#"{"op":"test","path":"/~1/ü/c","value":1}"#, "(test /~1/ü/c): /~1 is not there"),
+        (
+            r#"{"a":{}}"#,
+            r#"{"op":"replace","path":"/a/ü/c/d","value":1}"#,
+            "(replace /a/ü/c/d): /a/ü is not there",
+        ),
+        ("[1]", r#"{"op":"add","path":"/-/a","value":1}"#, "(add /-/a): /- is not there"),
+        (
+            r#"{"b":1}"#,
+            r#"{"op":"move","from":"/b","path":"/c/d"}"#,
+            "(move /c/d): /c is not there",
+        ),
+        (
+            r#"{"b":1}"#,
+            r#"{"op":"copy","from":"/a/b","path":"/b"}"#,
+            "(copy /a/b): /a is not there",
+        ),
+        (
+            r#"{"a":1}"#,
+            r#"{"op":"add","path":"/a/b","value":1}"#,
+            "(add /a/b): the value at /a is not an object or array",
+        ),
+        (
+            r#"{"a":["x"]}"#,
+            r#"{"op":"remove","path":"/a/0/b/c"}"#,
+            "(remove /a/0/b/c): the value at /a/0 is not an object or array",
+        ),
+        (
+            "null",
+            r#"{"op":"add","path":"/a","value":1}"#,
+            "(add /a): the whole document is not an object or array",
+        ),
+    ] {
+        let error = apply(text, &format!("[{patch}]")).expect_err(patch);
+        assert!(matches!(error, PatchError::PathMissing { .. }), "{error}");
+        assert_eq!(error.to_string(), format!("operation 0 {message}"));
+    }
+    let path = "/a".repeat(DEPTH_MAX);
+    let error = apply("{}", &json!([{"op": "remove", "path": path}]).to_string());
+    assert!(error.expect_err("nothing there").to_string().ends_with("): /a is not there"));
+    let path = format!("/{}/b", "a".repeat(300));
+    let error = apply("{}", &json!([{"op": "remove", "path": path}]).to_string());
+    let message = error.expect_err("nothing there").to_string();
+    assert!(message.ends_with("aa… is not there"), "{message}");
+    assert!(message.len() <= PROBLEM_DETAIL_BYTES_MAX, "{message}");
+}
+
+#[test]
 fn a_failed_test_is_named_with_its_operation() {
     let patch = r#"[{"op":"add","path":"/a","value":1},{"op":"test","path":"/a","value":2}]"#;
     let error = apply("{}", patch).expect_err("1 is not 2");
     let step = PatchStep::Operation { index: 1, op: "test", pointer: "/a".into() };
-    assert_eq!(error, PatchError::TestFailed { step });
-    let text = "operation 1 (test /a): the value there is not equal to the one given";
+    assert_eq!(error, PatchError::TestFailed { step, found: "1".into() });
+    let text = "operation 1 (test /a): the value there is not equal to the one given; it is 1";
     assert_eq!(error.to_string(), text);
     let long = "ü".repeat(300);
     let patch = format!(r#"[{{"op":"remove","path":"/{long}"}}]"#);
@@ -103,6 +151,33 @@ fn a_failed_test_is_named_with_its_operation() {
     let expected =
         format!("operation 0 (remove /{}…): the document has no such place", "ü".repeat(99));
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_failed_test_shows_what_is_there_and_not_too_much_of_it() {
+    let found = |there: &Value| {
+        let error = apply(&there.to_string(), r#"[{"op":"test","path":"","value":[0]}]"#);
+        let Err(PatchError::TestFailed { found, .. }) = error else {
+            panic!("{error:?}");
+        };
+        found
+    };
+    assert_eq!(found(&json!({"z": [1, null], "a": "ü"})), r#"{"z":[1,null],"a":"ü"}"#);
+    assert_eq!(found(&json!("x".repeat(58))), format!("\"{}\"", "x".repeat(58)));
+    assert_eq!(found(&json!("x".repeat(59))), format!("\"{}…", "x".repeat(59)));
+    for padding in 0..4 {
+        let text = "x".repeat(padding) + &"😀".repeat(200_000);
+        let expected: String = text.chars().take(59).collect();
+        assert_eq!(found(&json!(text)), format!("\"{expected}…"));
+    }
+    assert_eq!(found(&json!(vec![1; 400_000])), format!("[{}1…", "1,".repeat(29)));
+
+    let path = format!("/{}", "a".repeat(300));
+    let there = json!({"a".repeat(300): "😀".repeat(100)}).to_string();
+    let error = apply(&there, &json!([{"op": "test", "path": path, "value": 1}]).to_string());
+    let message = error.expect_err("not equal").to_string();
+    assert!(message.ends_with("😀…"), "{message}");
+    assert!(message.chars().count() <= 300, "{message}");
 }
 
 #[test]

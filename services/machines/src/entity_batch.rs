@@ -6,6 +6,8 @@
 //!   the others go on, and none is dropped. A batch without parts gets one failed answer, as part 1
 //!   of 1.
 //! - The whole of another request under a known key is refused: each part is answered `KeyReused`.
+//!   A batch of which no part was sent on leaves its key unknown: what is malformed can be corrected
+//!   and sent again under the same key, as everywhere.
 //! - Every answer to a part is to be remembered by the response accumulator, as that of a batch: so a
 //!   batch of one part has its complete response too, and is told from a request for one entity.
 //! - Splitting again gives the same patches again, under the same names: entity-storage carries
@@ -72,26 +74,23 @@ fn handle_batch(
         let problem = Problem::new(ProblemKind::BadRequest, "a batch has at least one part");
         return split.refuse(1, split.batch.database.as_str(), problem, effects);
     }
-    let is_refused = is_key_reused(&split.batch, state);
+    let known = split.batch.key.as_ref().map(|key| {
+        let known = keys::look_up::<()>(state, key, WHOLE, &split.batch.origin);
+        (key, known)
+    });
+    let is_refused = matches!(known, Some((_, Known::Another)));
+    let mut is_any_forwarded = false;
     for (number, part) in (1..).zip(parts) {
         if is_refused {
             split.refuse(number, &part.entity, key_reused(), effects);
         } else {
-            split.forward(number, part, effects);
+            is_any_forwarded |= split.forward(number, part, effects);
         }
     }
-}
-
-/// Whether the batch's key is known for another batch; remembers it if it is not known at all.
-fn is_key_reused(batch: &message::EntityBatch, state: &mut State<'_>) -> bool {
-    let Some(key) = &batch.key else { return false };
-    match keys::look_up::<()>(state, key, WHOLE, &batch.origin) {
-        Known::Same(()) => false,
-        Known::Another => true,
-        Known::Nothing => {
-            keys::remember(state, key, WHOLE, ());
-            false
-        }
+    if let Some((key, Known::Nothing)) = known
+        && is_any_forwarded
+    {
+        keys::remember(state, key, WHOLE, ());
     }
 }
 

@@ -22,14 +22,18 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Sends a part on, or the answer that tells what is wrong with it.
-    pub(super) fn forward(&self, number: u32, part: BatchPart, effects: &mut Effects) {
+    /// Sends a part on, or the answer that tells what is wrong with it. Says whether it was sent on.
+    pub(super) fn forward(&self, number: u32, part: BatchPart, effects: &mut Effects) -> bool {
         let BatchPart { entity, request } = part;
         match self.check(&entity, request) {
             Ok((entity, request)) => {
                 effects.send(&Message::EntityPatch(self.patch(number, entity, request)));
+                true
             }
-            Err(problem) => self.refuse(number, &entity, problem, effects),
+            Err(problem) => {
+                self.refuse(number, &entity, problem, effects);
+                false
+            }
         }
     }
 

@@ -16,9 +16,8 @@ fn a_batch_is_split_in_order_and_what_is_wrong_fails_alone() {
     1000: batch app:0:7:1000 for shop of 6 parts
       patch app:0:7:1000 part 1/6: create shop/orders/eu/1 with value, remember batch
       patch app:0:7:1000 part 2/6: merge shop/orders/eu/2 with value, remember batch
-      answer app:0:7:1000 part 3/6: shop/orders/eu failed, bad-request: an entity has 4
-            segment(s) separated by '/', as in shop/orders/eu/42; this has 3, remember batch (@0
-            at 1000)
+      answer app:0:7:1000 part 3/6: shop/orders/eu failed, bad-request: an entity has 4 segments
+            separated by '/', as in shop/orders/eu/42; this has 3, remember batch (@0 at 1000)
       answer app:0:7:1000 part 4/6: shop/orders/eu/3 failed, bad-request: unknown op "upsert",
             remember batch (@0 at 1000)
       answer app:0:7:1000 part 5/6: bank/orders/eu/4 failed, another-database: bank/orders/eu/4
@@ -69,6 +68,24 @@ fn another_batch_under_a_key_is_refused_whole() {
       patch app:0:6:90000000 part 2/2: create shop/orders/eu/1 under a with value, remember
             batch
     "#);
+}
+
+#[test]
+fn a_batch_that_is_malformed_whole_leaves_its_key_for_a_corrected_one() {
+    let mut harness = Harness::new(EntityBatch);
+    let wrong = vec![bad_part("shop/orders/eu/3", bad_request()); 2];
+    harness.record(at(1_000), Message::EntityBatch(under("k", "wrong", 1, wrong)));
+    assert_eq!(harness.count(TableId::IdempotencyKeys), 0);
+    let right = || vec![part("shop/orders/eu/3", create("1"))];
+    for number in [2, 3] {
+        let batch = under("k", "right", number, right());
+        let sent = harness.record(at(1_001), Message::EntityBatch(batch));
+        assert!(matches!(sent[..], [Message::EntityPatch(_)]), "{sent:?}");
+    }
+    assert_eq!(harness.count(TableId::IdempotencyKeys), 1);
+    let other = under("k", "other", 4, right());
+    let sent = harness.record(at(1_002), Message::EntityBatch(other));
+    assert!(matches!(sent[..], [Message::PartialResponse(_)]), "{sent:?}");
 }
 
 #[test]

@@ -110,13 +110,14 @@ fn keys_remember_outcomes_for_requests_under_other_names() {
             hours; take a new key for a new request (@3 at 1003)
     1004: patch app:0:4:1000 part 1/1: patch shop/orders/eu/42 under b with value
       answer app:0:4:1000 part 1/1: shop/orders/eu/42 failed at r1, test-failed: operation 0
-            (test /n): the value there is not equal to the one given (@4 at 1004)
+            (test /n): the value there is not equal to the one given; it is 1 (@4 at 1004)
     1005: patch app:0:5:1000 part 1/1: replace shop/orders/eu/42 with value
       update shop/orders/eu/42 Updated at r2: {"n":1} -> {"n":2} by app:0:5 part 1/1 at 1005
       answer app:0:5:1000 part 1/1: shop/orders/eu/42 updated at r2 {"n":2} (@5 at 1005)
     1006: patch app:0:6:1000 part 1/1: patch shop/orders/eu/42 under b with value
       answer app:0:6:1000 part 1/1: shop/orders/eu/42 failed at r1, test-failed: operation 0
-            (test /n): the value there is not equal to the one given, replayed (@6 at 1006)
+            (test /n): the value there is not equal to the one given; it is 1, replayed (@6 at
+            1006)
     1007: patch app:0:7:1000 part 1/1: patch shop/orders/eu/42 under a with value
       answer app:0:7:1000 part 1/1: shop/orders/eu/42 created at r1, replayed (@7 at 1007)
     1008: patch app:0:8:1000 part 2/2: patch shop/orders/eu/42 under a with value

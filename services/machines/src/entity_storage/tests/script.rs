@@ -38,7 +38,7 @@ fn each_kind_of_change_does_what_it_says() {
             1004)
     1005: patch app:0:6:1000 part 1/1: patch shop/orders/eu/42 with value
       answer app:0:6:1000 part 1/1: shop/orders/eu/42 failed at r2, test-failed: operation 1
-            (test /a/0): the value there is not equal to the one given (@5 at 1005)
+            (test /a/0): the value there is not equal to the one given; it is 1 (@5 at 1005)
     1006: patch app:0:7:1000 part 1/1: merge shop/orders/eu/42 with value
       update shop/orders/eu/42 Updated at r3: {"b":1,"a":[1,2]} -> {"b":1,"c":{"d":1}} by
             app:0:7 part 1/1 at 1006
