@@ -14,7 +14,11 @@ use tidelog_gateway::CorsOrigin;
 use tidelog_io_local::LocalLog;
 use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
 use tidelog_runtime::LocalQueries;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
 use crate::settings::ServeSettings;
 use workers::Workers;
@@ -30,9 +34,14 @@ pub(crate) fn serve(settings: ServeSettings) -> Result<(), Error> {
         .thread_name("tidelog-http")
         .build()
         .map_err(Error::Runtime)?;
+    // First the address: a folder that is made for nothing would be left behind.
+    let listen = settings.listen;
+    let listener = runtime
+        .block_on(TcpListener::bind(listen))
+        .map_err(|source| Error::Listen { listen, source })?;
     let log = LocalLog::open(&settings.data, tidelog_io_local::Settings::new(layout))?;
     let (workers, failed) = Workers::start(&log.transport(), services)?;
-    let served = runtime.block_on(serve_http(&settings, &log, failed));
+    let served = runtime.block_on(serve_http(&settings, listener, &log, failed));
     // The services go on until the last request was answered or given up.
     runtime.shutdown_timeout(Duration::from_secs(1));
     let worked = workers.stop();
@@ -57,25 +66,31 @@ fn services() -> Vec<Box<dyn Service + Send + Sync>> {
 /// Speaks HTTP until the node is told to stop, or a worker has failed.
 async fn serve_http(
     settings: &ServeSettings,
+    listener: TcpListener,
     log: &LocalLog,
     failed: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|source| Error::Listen { listen: settings.listen, source })?;
     let address = listener.local_addr().map_err(Error::Runtime)?;
     let queries = Arc::new(LocalQueries::new(log.snapshots(), services()));
     // A prefix of its own for each life of a node: its requests are told from all others.
     let options = Options::new(uuid::Uuid::now_v7().simple().to_string());
     let (driver, connection) = Driver::new(log.client(), queries, options)?;
     let connection = tokio::spawn(connection.run());
-    let told = told_to_stop().map_err(Error::Runtime)?;
+    let mut signals = Signals::new().map_err(Error::Runtime)?;
+    let (hurry, hurried) = oneshot::channel();
     let stop = async move {
         tokio::select! {
             biased;
             () = failed => tracing::error!("a service has failed; the node stops"),
-            signal = told => tracing::info!(signal, "told to stop; requests under way are finished"),
+            signal = signals.next() => {
+                tracing::warn!(signal, "requests under way are finished; once more to stop at once");
+            }
         }
+        tokio::spawn(async move {
+            signals.next().await;
+            // The node may have stopped by itself.
+            let _ = hurry.send(());
+        });
     };
     let gateway = tidelog_gateway::Settings {
         answer_timeout: settings.answer_timeout,
@@ -83,12 +98,25 @@ async fn serve_http(
         cors_origin: CorsOrigin::from_list(settings.cors_origins.clone()),
         ..tidelog_gateway::Settings::default()
     };
-    driver.ready().await;
-    greeting::print(address, &settings.data);
-    tidelog_gateway::serve(listener, driver.clone(), gateway, stop)
-        .await
-        .map_err(Error::Runtime)?;
-    driver.shutdown(driver.now().plus(DRAIN_TIMEOUT)).await;
+    let greeting = async {
+        driver.ready().await;
+        greeting::print(address, &settings.data);
+        std::future::pending::<()>().await;
+    };
+    let serving = async {
+        tidelog_gateway::serve(listener, driver.clone(), gateway, stop).await?;
+        driver.shutdown(driver.now().plus(DRAIN_TIMEOUT)).await;
+        Ok::<(), std::io::Error>(())
+    };
+    tokio::select! {
+        biased;
+        served = serving => served.map_err(Error::Runtime)?,
+        Ok(()) = hurried => {
+            tracing::warn!("stopped at once; what had no answer may be carried out or not");
+            return Ok(());
+        }
+        () = greeting => unreachable!("it never ends"),
+    }
     drop(driver);
     match connection.await {
         Ok(outcome) => Ok(outcome?),
@@ -96,16 +124,24 @@ async fn serve_http(
     }
 }
 
-/// Waits for SIGINT or SIGTERM, and says which it was.
-fn told_to_stop() -> std::io::Result<impl Future<Output = &'static str> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one, and says which it is.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
             biased;
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-    })
+    }
 }

@@ -14,10 +14,10 @@ pub(crate) fn print(address: SocketAddr, data: &Path) {
         r#"
 A first write, a change and a read:
 
-  curl -X PUT {url}/v1/databases/shop
-  curl -X PUT {url}/v1/entities/shop/orders/eu/42 -H 'content-type: application/json' -d '{{"item":"tea","count":1}}'
-  curl -X PATCH {url}/v1/entities/shop/orders/eu/42 -H 'content-type: application/vnd.tidelog.operations+json' -d '[{{"op":"increment","path":"/count","by":1}}]'
-  curl {url}/v1/entities/shop/orders/eu/42
+  curl -w '\n' -X PUT '{url}/v1/databases/shop'
+  curl -w '\n' -X PUT '{url}/v1/entities/shop/orders/eu/42' -H 'content-type: application/json' -d '{{"item":"tea","count":1}}'
+  curl -w '\n' -X PATCH '{url}/v1/entities/shop/orders/eu/42' -H 'content-type: application/vnd.tidelog.operations+json' -d '[{{"op":"increment","path":"/count","by":1}}]'
+  curl -w '\n' '{url}/v1/entities/shop/orders/eu/42'
 
 The data is in {data}. Tidelog is ready at {url}
 "#

@@ -43,7 +43,8 @@ impl Workers {
             let run = move || {
                 let _ended = ended;
                 let stopped = async { _ = stopped.await };
-                let settings = Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
+                let settings =
+                    Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
                 pollster::block_on(tidelog_runtime::run(&transport, &*service, &settings, stopped))
             };
             let thread = thread::Builder::new()

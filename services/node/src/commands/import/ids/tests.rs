@@ -44,7 +44,7 @@ fn a_line_that_was_not_exported_says_what_is_missing() {
     };
     assert!(why("5").contains("it is no object"));
     assert!(why(r#"{"value":1}"#).contains("no id that is a string"));
-    assert!(why(r#"{"id":"a/b/c","value":1}"#).contains("an entity has 4 segment(s)"));
+    assert!(why(r#"{"id":"a/b/c","value":1}"#).contains("an entity has 4 segments"));
     assert!(why(r#"{"id":"a/b/c/d"}"#).contains("it has no value"));
     assert_eq!(why(r#"{"id":"a/b/c/d","value":null}"#), "null");
 }
