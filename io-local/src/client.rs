@@ -68,9 +68,14 @@ impl LocalClient {
             state.appends.push(sender);
             receiver
         });
+        // A service that has been made to read comes back to the writer by itself, and until then the
+        // writer would only be in its way.
+        let is_answering = state.is_answering();
         drop(state);
         wake.into_iter().for_each(std::task::Waker::wake);
-        shared.work.notify_one();
+        if !is_answering {
+            shared.work.notify_one();
+        }
         (outcomes, durable)
     }
 }
