@@ -68,14 +68,9 @@ impl LocalClient {
             state.appends.push(sender);
             receiver
         });
-        // A service that has been made to read comes back to the writer by itself, and until then the
-        // writer would only be in its way.
-        let is_answering = state.is_answering();
         drop(state);
         wake.into_iter().for_each(std::task::Waker::wake);
-        if !is_answering {
-            shared.work.notify_one();
-        }
+        shared.work.notify_one();
         (outcomes, durable)
     }
 }

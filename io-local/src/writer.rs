@@ -319,9 +319,8 @@ impl State {
             || !self.trims.is_empty()
     }
 
-    /// Whether a service that answers clients has something to read, or is at it. It tells the writer
-    /// when it has done with it: when it commits, waits for more, or leaves.
-    pub(crate) fn is_answering(&self) -> bool {
+    /// Whether a service that answers clients has something to read, or is at it.
+    fn is_answering(&self) -> bool {
         self.sessions.values().any(|session| session.answers && session.is_behind)
     }
 }

@@ -55,6 +55,16 @@ impl Error {
         Self::Problem { problem, revision: None }
     }
 
+    /// The error of a request whose call is dropped with it: nobody can ask for it again.
+    pub(crate) fn given_up(self) -> Self {
+        match self {
+            Self::OutcomeUnknown { request, .. } => {
+                Self::OutcomeUnknown { request, given_up: true }
+            }
+            other => other,
+        }
+    }
+
     /// Whether it is certain that the request changed nothing, and never will.
     #[must_use]
     pub fn is_definite(&self) -> bool {

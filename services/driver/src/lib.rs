@@ -18,7 +18,7 @@
 //! let made = driver.replace(&id, document, Condition::default(), deadline()).await?;
 //! driver.increment(&id, "/n", 41, deadline()).await?;
 //!
-//! let entity = driver.read(&id, Some(made.position)).await?.expect("it was just made");
+//! let entity = driver.read(&id, Some(made.position), deadline()).await?.expect("it was just made");
 //! println!("{} is at revision {}: {}", entity.id, entity.revision, entity.value);
 //! # Ok(())
 //! # }

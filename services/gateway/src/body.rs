@@ -18,7 +18,11 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tidelog_core::ProblemKind;
 
-use crate::{failure::Failure, limits::REFUSED_BODY_BYTES_MAX, problem::Kind};
+use crate::{
+    failure::Failure,
+    limits::{self, REFUSED_BODY_BYTES_MAX},
+    problem::Kind,
+};
 
 /// A body that has been read. While it lives, its bytes count among those held.
 #[derive(Debug)]
@@ -154,7 +158,9 @@ async fn drain(headers: &HeaderMap, mut body: Pin<&mut Body>) {
 }
 
 fn too_large(bytes: u64, bytes_max: usize) -> Failure {
-    let detail = format_args!("the body has {bytes} bytes or more and {bytes_max} are allowed");
+    let what = limits::meant_by(bytes_max);
+    let detail =
+        format_args!("the body has {bytes} bytes or more and {bytes_max} are allowed{what}");
     Failure::new(ProblemKind::TooLarge, detail)
 }
 

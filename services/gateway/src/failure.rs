@@ -25,6 +25,7 @@ struct Told {
     request: Option<RequestId>,
     revision: Option<Revision>,
     header: Option<(HeaderName, HeaderValue)>,
+    retryable: Option<bool>,
     replayed: bool,
     closes: bool,
 }
@@ -37,6 +38,7 @@ impl Failure {
             request: None,
             revision: None,
             header: None,
+            retryable: None,
             replayed: false,
             closes: false,
         }))
@@ -55,6 +57,13 @@ impl Failure {
     /// Tells the revision that the entity is at.
     pub(crate) fn at(mut self, revision: Option<Revision>) -> Self {
         self.0.revision = revision;
+        self
+    }
+
+    /// Says whether the same request can be sent again, where that is not the same for all of the
+    /// kind.
+    pub(crate) fn retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = Some(retryable);
         self
     }
 
@@ -87,13 +96,14 @@ impl Failure {
     }
 }
 
-/// Writes a problem document.
+/// Writes a problem document. Without `retryable`, its kind says that.
 pub(crate) fn write_problem(
     json: &mut Json,
     kind: Kind,
     detail: &str,
     request: Option<&RequestId>,
     revision: Option<Revision>,
+    retryable: Option<bool>,
 ) {
     let row = kind.row();
     json.raw(r#"{"type":"/problems/"#).raw(row.name);
@@ -108,7 +118,8 @@ pub(crate) fn write_problem(
     if let Some(revision) = revision {
         json.raw(r#","revision":"#).revision(revision);
     }
-    json.raw(r#","retryable":"#).raw(if row.retryable { "true}" } else { "false}" });
+    let retryable = retryable.unwrap_or(row.retryable);
+    json.raw(r#","retryable":"#).raw(if retryable { "true}" } else { "false}" });
 }
 
 impl IntoResponse for Failure {
@@ -116,7 +127,8 @@ impl IntoResponse for Failure {
         let told = *self.0;
         let row = told.kind.row();
         let mut json = Json::with_capacity(384);
-        write_problem(&mut json, told.kind, &told.detail, told.request.as_ref(), told.revision);
+        let (request, revision) = (told.request.as_ref(), told.revision);
+        write_problem(&mut json, told.kind, &told.detail, request, revision, told.retryable);
         tracing::debug!(problem = row.name, detail = &*told.detail, "a request failed");
         let mut response = Response::new(Body::from(json.into_bytes()));
         *response.status_mut() = row.status;
@@ -172,7 +184,7 @@ mod tests {
         let request: RequestId = "app:0:17:1764000000000".parse().expect("an id");
         let mut json = Json::default();
         let kind = ProblemKind::PreconditionFailed.into();
-        write_problem(&mut json, kind, "it \"is\"", Some(&request), Some(Revision(4)));
+        write_problem(&mut json, kind, "it \"is\"", Some(&request), Some(Revision(4)), None);
         let text = String::from_utf8(json.into_bytes()).expect("UTF-8");
         assert_eq!(
             text,

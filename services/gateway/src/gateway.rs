@@ -5,10 +5,10 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, request},
+    http::{HeaderMap, Method, request},
     response::{IntoResponse, Response},
 };
-use tidelog_core::{CollectionId, DatabaseId, ProblemKind};
+use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
 use tidelog_driver::Driver;
 
 use crate::{
@@ -46,6 +46,11 @@ impl Gateway {
         &self.0.settings
     }
 
+    /// Until when what is asked for now is to be answered.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.driver().now().plus(self.settings().answer_timeout)
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
     }
@@ -53,7 +58,9 @@ impl Gateway {
     /// Refuses what is about a database that has not been provisioned.
     pub(crate) async fn check_database(&self, database: &DatabaseId) -> Result<(), Failure> {
         let driver = self.driver();
-        if driver.has_database(database) || driver.database(database).await?.is_some() {
+        if driver.has_database(database)
+            || driver.database(database, None, self.deadline()).await?.is_some()
+        {
             Ok(())
         } else {
             Err(unknown_database(database))
@@ -157,8 +164,24 @@ pub(crate) type Answer = Result<Response, Failure>;
 /// Answers what has no route.
 pub(crate) async fn unknown_route(mut arrival: Arrival) -> Result<Infallible, Failure> {
     arrival.discard_body().await;
+    let hint = hint(&arrival);
     let path: String = arrival.path().chars().take(PATH_CHARS_SHOWN).collect();
-    Err(Failure::new(Kind::UnknownRoute, format_args!("there is nothing under {path}")))
+    Err(Failure::new(Kind::UnknownRoute, format_args!("there is nothing under {path}{hint}")))
+}
+
+/// What was meant, most likely.
+fn hint(arrival: &Arrival) -> &'static str {
+    let path = arrival.path();
+    let is_entity = path == "/v1/entities" || path.starts_with("/v1/entities/");
+    if arrival.head.method == Method::POST && is_entity {
+        "; to add an entity, POST to /v1/zones/{db}/{c}/{z}/entities"
+    } else if path.contains("//") {
+        "; it has two slashes in a row"
+    } else if path.len() > 1 && path.ends_with('/') {
+        "; leave out the slash at its end"
+    } else {
+        ""
+    }
 }
 
 /// Answers a method that a route does not have. The field Allow is added by the router.
@@ -166,7 +189,8 @@ pub(crate) async fn method_not_allowed(mut arrival: Arrival) -> Response {
     arrival.discard_body().await;
     let method = arrival.head.method.as_str();
     let path: String = arrival.path().chars().take(PATH_CHARS_SHOWN).collect();
-    let detail = format_args!("{path} has no {method}; the field Allow lists what it has");
+    let hint = hint(&arrival);
+    let detail = format_args!("{path} has no {method}; the field Allow lists what it has{hint}");
     Failure::new(Kind::MethodNotAllowed, detail).into_response()
 }
 

@@ -21,12 +21,17 @@
 //!   copied.
 //! - Whatever can be refused without the log is: a request that comes into it is well-formed, and
 //!   its database was there.
-//! - Every answer that is no success is a problem document (RFC 9457), but for two that hyper gives
-//!   before there is a request: 400 to what is no HTTP, and 431 to a header beyond all bounds.
+//! - Every answer that is no success is a problem document (RFC 9457), but for those that hyper gives
+//!   before there is a request, which have no body: 400 to bytes that are no HTTP, 414 to a target
+//!   and 431 to a header beyond all bounds. A connection whose header does not come to an end in time
+//!   is closed without an answer.
+//! - The documents of a batch's answer are all there, or left out together where they do not fit into
+//!   one record; then it has `"values":"omitted"` beside `parts`.
 //! - `request_id` in a problem is the request's name in the log, if it got there. Otherwise it is a
 //!   fresh one that only the answer has; successes have none.
 //! - There is no task for a request, and no timer unless something has to be waited for.
 
+mod again;
 mod batch;
 mod body;
 mod cors;

@@ -1,5 +1,7 @@
 //! The bounds of what comes in over HTTP.
 
+use std::borrow::Cow;
+
 use tidelog_core::{
     limits::{BATCH_BYTES_MAX, DOCUMENT_BYTES_MAX},
     patch::PATCH_BYTES_MAX,
@@ -30,6 +32,17 @@ pub const PREFER_WAIT_SECONDS_MAX: u32 = 60;
 /// Bytes of a body that was refused which are read nevertheless, so that its sender gets to see the
 /// answer before the connection is closed.
 pub(crate) const REFUSED_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the limit of a body is there for, as the end of a sentence.
+pub(crate) fn meant_by(body_bytes_max: usize) -> Cow<'static, str> {
+    let (what, bytes) = match body_bytes_max {
+        DOCUMENT_BODY_BYTES_MAX => ("a document as compact JSON", DOCUMENT_BYTES_MAX),
+        PATCH_BODY_BYTES_MAX => ("a patch", PATCH_BYTES_MAX),
+        BATCH_BODY_BYTES_MAX => ("a batch", BATCH_BYTES_MAX),
+        _ => return Cow::Borrowed(""),
+    };
+    Cow::Owned(format!("; {what} may have {bytes}"))
+}
 
 const _: () = assert!(HEADER_BYTES_MAX < HEADER_BUFFER_BYTES_MAX);
 const _: () = assert!(DOCUMENT_BODY_BYTES_MAX <= PATCH_BODY_BYTES_MAX);

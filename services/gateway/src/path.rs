@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
+use tidelog_core::{EntityId, Problem, ProblemKind};
+
 use crate::failure::Failure;
 
 /// Reads the id that stands in a path between two texts, its segments percent-decoded one by one:
@@ -16,6 +18,22 @@ where
     let decoded = if text.contains('%') { decoded_segments(text)? } else { Cow::Borrowed(text) };
     decoded.parse().map_err(Failure::bad_request)
 }
+
+/// Refuses writes to what the system keeps for itself.
+pub(crate) fn check_writable(id: &EntityId) -> Result<(), Problem> {
+    let collection = id.collection();
+    let name = collection.as_str().split('/').nth(1).unwrap_or_default();
+    if !name.starts_with('$') || name == ZONE_SUBSCRIPTIONS {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::BadRequest,
+        format_args!("the collection {name} belongs to the system, and is only read"),
+    ))
+}
+
+/// The one collection of the system's that its clients write.
+const ZONE_SUBSCRIPTIONS: &str = "$zoneSubscription";
 
 fn decoded_segments(text: &str) -> Result<Cow<'_, str>, Failure> {
     let mut segments = Vec::with_capacity(4);
@@ -33,7 +51,8 @@ fn decoded_segments(text: &str) -> Result<Cow<'_, str>, Failure> {
     Ok(Cow::Owned(segments.join("/")))
 }
 
-/// The parameters of a query that mean something here. Others are ignored.
+/// The parameters that the query of a list can have. Others are refused: a misspelt one would
+/// otherwise change what is answered.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters<'q> {
     /// `limit`
@@ -47,10 +66,17 @@ impl<'q> Parameters<'q> {
         let mut parameters = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let place = match name {
+            let name = decoded(name, Plus::IsSpace).unwrap_or(Cow::Borrowed(name));
+            let place = match &*name {
                 "limit" => &mut parameters.limit,
                 "cursor" => &mut parameters.cursor,
-                _ => continue,
+                other => {
+                    let name: String = other.chars().take(NAME_CHARS_SHOWN).collect();
+                    return Err(Failure::bad_request(format_args!(
+                        "the URL's parameter {name:?} means nothing here; a list has limit and \
+                         cursor"
+                    )));
+                }
             };
             if place.is_some() {
                 return Err(Failure::bad_request(format_args!(
@@ -64,6 +90,9 @@ impl<'q> Parameters<'q> {
         Ok(parameters)
     }
 }
+
+/// How much of a parameter's name a problem repeats.
+const NAME_CHARS_SHOWN: usize = 40;
 
 /// What a plus sign stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +127,7 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tidelog_core::{EntityId, ZoneId};
+    use tidelog_core::ZoneId;
 
     use super::*;
 
@@ -119,7 +148,7 @@ mod tests {
     #[test]
     fn a_segment_that_is_none_is_refused_with_words() {
         let detail = |path: &str| entity(path).expect_err(path).detail().to_owned();
-        assert!(detail("/v1/entities/shop/orders/eu").contains("has 4 segment(s)"));
+        assert!(detail("/v1/entities/shop/orders/eu").contains("has 4 segments"));
         assert!(detail("/v1/entities/shop/orders/eu/42/").contains("this has 5"));
         assert!(detail("/v1/entities/shop/orders%2Feu/42").contains("segment 2 has the character"));
         assert!(detail("/v1/entities/shop/orders/eu/a+b").contains("the character '+'"));
@@ -130,11 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_decoded_and_unknown_ones_ignored() {
-        let read = Parameters::read("limit=1%30&&x=1&cursor=a+b").expect("well-formed");
+    fn parameters_are_decoded_and_unknown_ones_refused() {
+        let read = Parameters::read("l%69mit=1%30&&cursor=a+b").expect("well-formed");
         assert_eq!(read.limit.as_deref(), Some("10"));
         assert_eq!(read.cursor.as_deref(), Some("a b"));
         assert!(Parameters::read("limit=1&limit=2").is_err());
+        let failure = Parameters::read("limt=1").expect_err("misspelt");
+        assert!(failure.detail().contains("\"limt\" means nothing here; a list has limit and"));
         assert!(Parameters::read("cursor=%f").is_err());
     }
 

@@ -39,7 +39,8 @@ pub(crate) struct Row {
     pub status: StatusCode,
     /// What it is in a few words.
     pub title: &'static str,
-    /// Whether the same request can succeed if it is sent again.
+    /// Whether the same request can succeed if it is sent again, and be sent again without harm; of
+    /// an unknown outcome it depends on the request.
     pub retryable: bool,
 }
 
@@ -113,7 +114,7 @@ fn core_row(kind: ProblemKind) -> (StatusCode, &'static str, bool) {
         P::Expired =>            (S::CONFLICT,             "The request was first sent too long ago",      false),
         P::TooFarAhead =>        (S::SERVICE_UNAVAILABLE,  "Too many requests are without an outcome",     true),
         P::AnotherDatabase =>    (S::BAD_REQUEST,          "The part is about another database",           false),
-        P::OutcomeUnknown =>     (S::GATEWAY_TIMEOUT,      "What became of the request is not known",      true),
+        P::OutcomeUnknown =>     (S::GATEWAY_TIMEOUT,      "What became of the request is not known",      false),
         P::Unavailable =>        (S::SERVICE_UNAVAILABLE,  "The system cannot take the request now",       true),
     }
 }
@@ -145,7 +146,11 @@ mod tests {
         for kind in Kind::all() {
             let row = kind.row();
             let page = page(row.name).unwrap_or_else(|| panic!("no section for {}", row.name));
-            let retryable = if row.retryable { "retryable" } else { "not retryable" };
+            let retryable = match kind {
+                Kind::Core(ProblemKind::OutcomeUnknown) => "retryable only if it is harmless",
+                _ if row.retryable => "retryable",
+                _ => "not retryable",
+            };
             let facts = format!("**{}**, {retryable}.", row.status.as_u16());
             assert!(page.contains(&facts), "the section of {} lacks {facts:?}", row.name);
         }

@@ -14,6 +14,7 @@ use tidelog_core::{
 use tidelog_driver::{Answered, Error};
 
 use crate::{
+    again::Again,
     failure::{Failure, IDEMPOTENT_REPLAYED, write_problem},
     gateway::unknown_database,
     headers::{
@@ -52,6 +53,7 @@ pub(crate) fn answered(
     // revision.
     let value = value.or(if replayed { None } else { sent });
     let value = value.filter(|_| revision.is_some() && !prefer.is_minimal());
+    let has_document = value.is_some();
     let mut response = match value {
         Some(value) => json(status, text(value)),
         None => empty(status),
@@ -64,7 +66,7 @@ pub(crate) fn answered(
     if replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
-    if let Some(applied) = prefer.applied() {
+    if let Some(applied) = prefer.applied(has_document) {
         headers.insert(PREFERENCE_APPLIED, applied);
     }
     Ok(response)
@@ -92,22 +94,28 @@ pub(crate) fn write_part(
     answer: Option<&PartAnswer>,
     sent: Option<&Document>,
     minimal: bool,
+    again: Again,
 ) {
     let unknown = Outcome::failed(Problem::new(
         ProblemKind::OutcomeUnknown,
-        "the part has no answer yet; ask for the request later, or send it again under its \
-         Idempotency-Key",
+        format_args!("the part has no answer yet; ask for the request later; {}", again.advice()),
     ));
     let outcome = answer.map_or(&unknown, |answer| &answer.outcome);
     let status = part_status(outcome, minimal);
-    json.raw(r#""entity":"#).string_or_null(entity.or(answer.map(|answer| &*answer.target)));
+    let entity = entity.or(answer.map(|answer| &*answer.target));
+    // A part that does not say which entity it is about has the empty one.
+    let entity = entity.filter(|entity| !entity.is_empty());
+    json.raw(r#""entity":"#).string_or_null(entity);
     json.raw(r#","status":"#).number(status.as_u16());
     if let Some(revision) = outcome.revision() {
         json.raw(r#","revision":"#).revision(revision);
     }
     if let Outcome::Failed { problem, revision } = outcome {
         json.raw(r#","problem":"#);
-        write_problem(json, problem.kind.into(), &problem.detail, Some(request), *revision);
+        let is_unknown = problem.kind == ProblemKind::OutcomeUnknown;
+        let retryable = is_unknown.then_some(again.is_retryable());
+        let (kind, detail) = (problem.kind.into(), &problem.detail);
+        write_problem(json, kind, detail, Some(request), *revision, retryable);
         return;
     }
     let is_read = matches!(outcome, Outcome::Read(_));
@@ -118,6 +126,22 @@ pub(crate) fn write_part(
     if let Some(value) = value.filter(|_| is_read || !(minimal || is_deleted)) {
         json.raw(r#","value":"#).document(value);
     }
+}
+
+/// Whether the document that a part's answer should have was left out, as those of all parts did
+/// not fit together. `wants_writes` says that those of writes were asked for.
+pub(crate) fn is_value_left_out(
+    answer: &PartAnswer,
+    sent: Option<&Document>,
+    wants_writes: bool,
+) -> bool {
+    let wants = match answer.outcome {
+        Outcome::Read(_) => true,
+        // A replay has the document only as long as it is still that of the revision.
+        Outcome::Created(_) | Outcome::Updated(_) => wants_writes && !answer.replayed,
+        Outcome::Deleted(_) | Outcome::Failed { .. } => false,
+    };
+    wants && answer.value.is_none() && sent.is_none()
 }
 
 fn part_status(outcome: &Outcome, minimal: bool) -> StatusCode {
@@ -174,19 +198,13 @@ fn text(document: Document) -> Bytes {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::OutcomeUnknown { request, .. } => Self::new(
-                ProblemKind::OutcomeUnknown,
-                "the request has no answer yet, and may be carried out or not; send it again under \
-                 its Idempotency-Key, or read before you do",
-            )
-            .of_request(&request),
-            Error::ConnectionLost | Error::AlreadyAnswered => {
-                Self::new(ProblemKind::OutcomeUnknown, error)
-            }
+            Error::OutcomeUnknown { request, .. } => Again::NotKnown.unknown(Some(&request)),
+            Error::ConnectionLost | Error::AlreadyAnswered => Again::NotKnown.unknown(None),
             Error::Busy => Self::new(Kind::Busy, "too many requests are under way; none was sent"),
             Error::UnknownDatabase(database) => unknown_database(&database),
             Error::Problem { problem, revision } => Self::from(problem).at(revision),
-            Error::Rejected(_) | Error::Closed | Error::Unavailable(_) | Error::Prefix(_) => {
+            Error::Unavailable(reason) => Self::new(ProblemKind::Unavailable, reason),
+            Error::Rejected(_) | Error::Closed | Error::Prefix(_) => {
                 Self::new(ProblemKind::Unavailable, error)
             }
         }

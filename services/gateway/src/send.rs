@@ -8,6 +8,7 @@ use tidelog_core::{
 use tidelog_driver::{Call, Error, With};
 
 use crate::{
+    again::Again,
     failure::Failure,
     gateway::Gateway,
     headers::{key::idempotency_key, prefer::Prefer},
@@ -20,13 +21,16 @@ use crate::{
 pub(crate) struct Manner {
     pub prefer: Prefer,
     pub key: Option<IdempotencyKey>,
+    /// How it may be sent again if it gets no answer.
+    pub again: Again,
 }
 
 impl Manner {
-    /// Reads the header. `scope` tells what a key is for; `fields` what tells requests under it
-    /// apart.
+    /// Reads the header. `again` tells how the request could be sent again without key; `scope` what
+    /// a key is for; `fields` what tells requests under it apart.
     pub(crate) fn read(
         headers: &HeaderMap,
+        again: Again,
         scope: impl FnOnce() -> String,
         fields: impl FnOnce() -> Fingerprint,
     ) -> Result<Self, Failure> {
@@ -35,7 +39,8 @@ impl Manner {
             key,
             fingerprint: fields(),
         });
-        Ok(Self { prefer: Prefer::read(headers), key })
+        let again = if key.is_some() { Again::UnderKey } else { again };
+        Ok(Self { prefer: Prefer::read(headers), key, again })
     }
 
     /// How the driver is to send it. `is_known` says that the document is known without the answer.
@@ -71,19 +76,41 @@ impl Manner {
     ) -> Result<Awaited<A>, Failure> {
         let Some(patience) = self.prefer.patience() else {
             let answer = call.answer(start.deadline).await;
-            return answer.map(Awaited::Answered).map_err(|error| start.failure(error));
+            return answer.map(Awaited::Answered).map_err(|error| self.failure(&start, error));
         };
         if !patience.is_zero() {
             match call.answer(gateway.driver().now().plus(patience)).await {
                 Ok(answer) => return Ok(Awaited::Answered(answer)),
                 Err(Error::OutcomeUnknown { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failure(error, self.again)),
             }
         }
         // What is told to be accepted is carried out even if this process ends now.
-        let id = call.appended(start.deadline).await?;
+        let id = call.appended(start.deadline).await;
+        let id = id.map_err(|error| failure(error, self.again))?;
         call.detach();
         Ok(Awaited::Accepted(respond::accepted(&id, self.prefer)))
+    }
+
+    fn failure(&self, start: &Start, error: Error) -> Failure {
+        match error {
+            // That the one before it had no answer either is the better explanation.
+            Error::OutcomeUnknown { request, .. }
+                if start.turn.as_ref().is_some_and(|turn| turn.has_waited) =>
+            {
+                in_flight().of_request(&request)
+            }
+            error => failure(error, self.again),
+        }
+    }
+}
+
+/// What a request failed with, which could be sent again like this.
+pub(crate) fn failure(error: Error, again: Again) -> Failure {
+    match error {
+        Error::OutcomeUnknown { request, .. } => again.unknown(Some(&request)),
+        Error::ConnectionLost | Error::AlreadyAnswered => again.unknown(None),
+        error => error.into(),
     }
 }
 
@@ -93,20 +120,6 @@ pub(crate) struct Start {
     /// When it is to be answered, one way or another.
     deadline: Timestamp,
     turn: Option<Turn>,
-}
-
-impl Start {
-    fn failure(&self, error: Error) -> Failure {
-        match error {
-            // That the one before it had no answer either is the better explanation.
-            Error::OutcomeUnknown { request, .. }
-                if self.turn.as_ref().is_some_and(|turn| turn.has_waited) =>
-            {
-                in_flight().of_request(&request)
-            }
-            error => error.into(),
-        }
-    }
 }
 
 /// What has come of waiting.

@@ -1,10 +1,12 @@
 //! Reads that need no log.
 
-use futures_util::future::try_join_all;
+use std::{future::poll_fn, pin::pin, task::Poll};
+
+use futures_util::future::{self, Either, try_join_all};
 use tidelog_core::{
-    CollectionId, DatabaseId, EntityId, Position, RequestId, ServiceName, Topic,
+    CollectionId, DatabaseId, EntityId, Position, RequestId, ServiceName, Timestamp, Topic,
     limits::{PAGE_BYTES_MAX, PAGE_ITEMS_MAX, REQUEST_PENDING_FOR},
-    port::TaskId,
+    port::{AskError, TaskId},
     query::{Answer, DatabaseView, EntityView, Page, Query, Scope},
 };
 
@@ -15,6 +17,7 @@ use crate::{
     merge::{Item, Room, merge},
 };
 
+/// A query that is not answered by its deadline gives [`Error::Unavailable`].
 impl Driver {
     /// An entity, if it exists. With `at_least`, the position of an answer, what that answer told
     /// is seen; a position that is not of this entity's partition says nothing about it. The same
@@ -27,10 +30,12 @@ impl Driver {
         &self,
         id: &EntityId,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Option<EntityView>, Error> {
         let partition = self.layout().partition(id.as_str());
         let task = TaskId { service: ServiceName::EntityStorage, partition };
-        let Answer::Entity(entity) = self.ask(task, Query::Entity(id.clone()), at_least).await?
+        let Answer::Entity(entity) =
+            self.ask(task, Query::Entity(id.clone()), at_least, deadline).await?
         else {
             return Err(another_question());
         };
@@ -49,10 +54,11 @@ impl Driver {
         after: Option<&str>,
         limit: usize,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Listing<EntityView>, Error> {
         let ask = |after: Option<Box<str>>, limit| {
             let query = Query::Entities { scope: scope.clone(), after, limit };
-            self.ask_all(ServiceName::EntityStorage, query, at_least, |answer| {
+            self.ask_all(ServiceName::EntityStorage, query, at_least, deadline, |answer| {
                 if let Answer::Entities(page) = answer { Some(page) } else { None }
             })
         };
@@ -86,9 +92,11 @@ impl Driver {
         after: Option<&str>,
         limit: usize,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let (database, after) = (database.clone(), after.map(Into::into));
-        self.names(|limit| Query::Collections { database, after, limit }, limit, at_least).await
+        self.names(|limit| Query::Collections { database, after, limit }, limit, at_least, deadline)
+            .await
     }
 
     /// A page of the names of a collection's zones that have entities.
@@ -102,25 +110,35 @@ impl Driver {
         after: Option<&str>,
         limit: usize,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let (collection, after) = (collection.clone(), after.map(Into::into));
-        self.names(|limit| Query::Zones { collection, after, limit }, limit, at_least).await
+        self.names(|limit| Query::Zones { collection, after, limit }, limit, at_least, deadline)
+            .await
     }
 
     /// A database, if it has been provisioned: from the table that the connection follows, or,
-    /// where it is not there, by asking schema-storage.
+    /// where it is not there or `at_least` is given, by asking schema-storage.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if it is not in the table, and schema-storage cannot be asked.
-    pub async fn database(&self, id: &DatabaseId) -> Result<Option<DatabaseView>, Error> {
-        if let Some(view) = self.shared.handle.databases.borrow().get(id) {
+    /// [`Error::Unavailable`] if it is not in the table, and schema-storage cannot be asked, or does
+    /// not get as far as `at_least`.
+    pub async fn database(
+        &self,
+        id: &DatabaseId,
+        at_least: Option<Position>,
+        deadline: Timestamp,
+    ) -> Result<Option<DatabaseView>, Error> {
+        if at_least.is_none()
+            && let Some(view) = self.shared.handle.databases.borrow().get(id)
+        {
             return Ok(Some(view.clone()));
         }
         let partition = self.layout().partition(id.as_str());
         let task = TaskId { service: ServiceName::SchemaStorage, partition };
-        let Answer::Database(view) = self.ask(task, Query::Database(id.clone()), None).await?
-        else {
+        let query = Query::Database(id.clone());
+        let Answer::Database(view) = self.ask(task, query, at_least, deadline).await? else {
             return Err(another_question());
         };
         Ok(view)
@@ -143,10 +161,11 @@ impl Driver {
         after: Option<&str>,
         limit: usize,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Listing<DatabaseView>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
         let query = Query::Databases { after: after.map(Into::into), limit: count(room.items) };
-        let pages = self.ask_all(ServiceName::SchemaStorage, query, at_least, |answer| {
+        let pages = self.ask_all(ServiceName::SchemaStorage, query, at_least, deadline, |answer| {
             if let Answer::Databases(page) = answer { Some(page) } else { None }
         });
         Ok(merge(pages.await?, room))
@@ -157,10 +176,15 @@ impl Driver {
     /// # Errors
     ///
     /// [`Error::Unavailable`] if the response accumulator cannot be asked.
-    pub async fn outcome(&self, id: &RequestId) -> Result<RequestState, Error> {
+    pub async fn outcome(
+        &self,
+        id: &RequestId,
+        deadline: Timestamp,
+    ) -> Result<RequestState, Error> {
         let partition = self.layout().partition(id.name.client.prefix());
         let task = TaskId { service: ServiceName::ResponseAccumulator, partition };
-        let Answer::Request(view) = self.ask(task, Query::Request(id.clone()), None).await? else {
+        let query = Query::Request(id.clone());
+        let Answer::Request(view) = self.ask(task, query, None, deadline).await? else {
             return Err(another_question());
         };
         let may_be_under_way = self.now() < id.first_sent.plus(REQUEST_PENDING_FOR);
@@ -179,10 +203,11 @@ impl Driver {
         query: impl FnOnce(u32) -> Query,
         limit: usize,
         at_least: Option<Position>,
+        deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
         let query = query(count(room.items));
-        let pages = self.ask_all(ServiceName::EntityStorage, query, at_least, |answer| {
+        let pages = self.ask_all(ServiceName::EntityStorage, query, at_least, deadline, |answer| {
             if let Answer::Names(page) = answer { Some(page) } else { None }
         });
         Ok(merge(pages.await?, room))
@@ -194,18 +219,46 @@ impl Driver {
         service: ServiceName,
         query: Query,
         at_least: Option<Position>,
+        deadline: Timestamp,
         page: impl Fn(Answer) -> Option<Page<T>>,
     ) -> Result<Vec<Page<T>>, Error> {
         let asked = self.layout().all().map(|partition| {
-            let answer = self.ask(TaskId { service, partition }, query.clone(), at_least);
+            let answer = self.ask_task(TaskId { service, partition }, query.clone(), at_least);
             let page = &page;
             async move { page(answer.await?).ok_or_else(another_question) }
         });
-        try_join_all(asked).await
+        self.until(deadline, try_join_all(asked)).await
+    }
+
+    async fn ask(
+        &self,
+        task: TaskId,
+        query: Query,
+        at_least: Option<Position>,
+        deadline: Timestamp,
+    ) -> Result<Answer, Error> {
+        self.until(deadline, self.ask_task(task, query, at_least)).await
+    }
+
+    /// Waits for a query's answer until `deadline`. A timer is made only if it is not there at once.
+    async fn until<T>(
+        &self,
+        deadline: Timestamp,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut answer = pin!(answer);
+        let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+        if let Poll::Ready(answer) = first {
+            return answer;
+        }
+        match future::select(answer, self.shared.handle.clock.wait_until(deadline)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(unavailable("no answer came in time")),
+        }
     }
 
     /// Asks a task. A position that is not of its partition says nothing about it.
-    async fn ask(
+    async fn ask_task(
         &self,
         task: TaskId,
         query: Query,
@@ -215,9 +268,10 @@ impl Driver {
             Some(position.topic) == told_by(task.service) && position.partition == task.partition
         });
         match self.shared.queries.ask(task, query, at_least).await {
-            Ok(Answer::Unreadable) => Err(unavailable("the task's state could not be read")),
+            Ok(Answer::Unreadable) => Err(unreadable(task, "its state could not be read")),
             Ok(Answer::NotOffered) => Err(unavailable("the task answers no such question")),
             Ok(answer) => Ok(answer),
+            Err(AskError::Unavailable(reason)) => Err(unreadable(task, &reason)),
             Err(error) => Err(unavailable(&error.to_string())),
         }
     }
@@ -237,6 +291,15 @@ fn told_by(service: ServiceName) -> Option<Topic> {
         | ServiceName::Coalescing
         | ServiceName::Device => None,
     }
+}
+
+/// What went wrong inside of the store is for the log of the one who runs it; whoever asks may be
+/// anybody.
+fn unreadable(task: TaskId, reason: &str) -> Error {
+    tracing::warn!(%task, reason, "a task could not be asked");
+    unavailable(
+        "the part of the store that has this cannot be read at this time; the node's log says why",
+    )
 }
 
 fn another_question() -> Error {

@@ -1,8 +1,5 @@
 //! The level for people: one request each, with a deadline and a typed outcome.
 
-use std::pin::pin;
-
-use futures_util::future::{self, Either};
 use tidelog_core::{
     DatabaseId, Document, EntityId, Timestamp,
     message::{BatchPart, Change, Condition, Outcome, PartAnswer, PartRequest, SchemaChange},
@@ -17,8 +14,9 @@ use crate::{
     options::With,
 };
 
-/// A deadline that passes gives [`Error::OutcomeUnknown`], and the request is given up. Who wants
-/// to ask again as the same request uses [`Driver::request`].
+/// A deadline that passes gives [`Error::OutcomeUnknown`] with `given_up`: the request is not sent
+/// again, and nobody can ask for it as the same request any more. Who wants to uses
+/// [`Driver::request`], whose [`Call`](crate::Call) can be asked again.
 impl Driver {
     /// Makes sure that a database exists.
     ///
@@ -32,7 +30,7 @@ impl Driver {
     ) -> Result<Provisioned, Error> {
         let (change, with) = (SchemaChange::Provision, With::default());
         let mut call = self.schema_request(database.clone(), change, with);
-        call.answer(deadline).await?.provisioned()
+        call.answer(deadline).await.map_err(Error::given_up)?.provisioned()
     }
 
     /// Creates an entity, which must not exist.
@@ -170,7 +168,7 @@ impl Driver {
         let count = parts.len();
         let with = With { wants_value: true, ..With::default() };
         let mut call = self.batch_request(database.clone(), parts, with);
-        let answered = call.answer(deadline).await?;
+        let answered = call.answer(deadline).await.map_err(Error::given_up)?;
         let request = answered.request;
         let parts: Option<Vec<_>> = answered.parts.into_iter().collect();
         let mut parts = parts.ok_or(Error::OutcomeUnknown { request, given_up: true })?;
@@ -210,7 +208,8 @@ impl Driver {
     ) -> Result<Answered, Error> {
         self.check_database(&id.database(), deadline).await?;
         let with = With { wants_value, ..With::default() };
-        self.request(id.clone(), request, with).answer(deadline).await
+        let mut call = self.request(id.clone(), request, with);
+        call.answer(deadline).await.map_err(Error::given_up)
     }
 
     /// Refuses what is for a database that was never provisioned.
@@ -218,12 +217,9 @@ impl Driver {
         if self.has_database(id) {
             return Ok(());
         }
-        let query = pin!(self.database(id));
-        match future::select(query, self.shared.handle.clock.wait_until(deadline)).await {
-            Either::Left((Ok(Some(_)), _)) => Ok(()),
-            Either::Left((Ok(None), _)) => Err(Error::UnknownDatabase(id.clone())),
-            Either::Left((Err(error), _)) => Err(error),
-            Either::Right(_) => Err(Error::Unavailable("no answer came in time".into())),
+        match self.database(id, None, deadline).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownDatabase(id.clone())),
         }
     }
 }

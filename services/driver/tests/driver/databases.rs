@@ -2,10 +2,16 @@
 
 use tidelog_driver::{
     Error, Provisioned, RequestState,
-    core::{DatabaseId, Revision, port::ClientError, query::RequestView},
+    core::{
+        DatabaseId, Position, Revision, Topic, port::ClientError, query::RequestView, topic::Offset,
+    },
 };
 
-use crate::{Bench, tasks::Tasks, world::World};
+use crate::{
+    Bench,
+    tasks::Tasks,
+    world::{World, layout},
+};
 
 #[test]
 fn a_database_that_is_provisioned_is_in_the_table() {
@@ -26,7 +32,8 @@ fn a_database_that_the_table_misses_is_asked_for() {
     let ask = |bench: &mut Bench, id: &str| {
         let (driver, id): (_, DatabaseId) = (bench.driver.clone(), id.parse().expect("an id"));
         assert!(!driver.has_database(&id));
-        bench.executor.finish(async move { driver.database(&id).await })
+        let deadline = bench.after(1_000);
+        bench.executor.finish(async move { driver.database(&id, None, deadline).await })
     };
     assert!(matches!(ask(&mut bench, "shop"), Ok(Some(_))));
     assert_eq!(ask(&mut bench, "nowhere"), Ok(None));
@@ -60,7 +67,8 @@ fn a_request_of_which_nothing_is_known_is_pending_and_later_expired() {
     let outcome = |bench: &mut Bench| {
         let driver = bench.driver.clone();
         let id = "app:0:1:1000000".parse().expect("an id");
-        bench.executor.finish(async move { driver.outcome(&id).await })
+        let deadline = bench.after(1_000);
+        bench.executor.finish(async move { driver.outcome(&id, deadline).await })
     };
     let mut bench = Bench::new();
     assert_eq!(outcome(&mut bench), Ok(RequestState::Pending));
@@ -72,4 +80,16 @@ fn a_request_of_which_nothing_is_known_is_pending_and_later_expired() {
     assert_eq!(outcome(&mut bench), Ok(RequestState::Pending));
     bench.world.set_clock(1_000_000 + 13 * 3_600_000);
     assert_eq!(outcome(&mut bench), Ok(RequestState::Done(view)));
+}
+
+#[test]
+fn a_database_is_read_at_a_position_or_after_it() {
+    let mut bench = Bench::new();
+    let id: DatabaseId = "shop".parse().expect("an id");
+    let partition = layout().partition(id.as_str());
+    let position = Position { topic: Topic::SchemaPatches, partition, offset: Offset(7) };
+    let (driver, deadline) = (bench.driver.clone(), bench.after(1_000));
+    let view =
+        bench.executor.finish(async move { driver.database(&id, Some(position), deadline).await });
+    assert_eq!(view.map(|view| view.map(|view| view.revision)), Ok(Some(Revision(7))));
 }

@@ -54,6 +54,21 @@ fn a_timeout_says_unknown_and_the_same_request_is_asked_again_and_carried_out_on
 }
 
 #[test]
+fn a_typed_method_whose_deadline_passes_says_that_the_request_is_given_up() {
+    let mut bench = Bench::new();
+    bench.executor.settle();
+    bench.world.state().is_standing_still = true;
+    let (driver, deadline) = (bench.driver.clone(), bench.after(1_000));
+    let outcome = bench
+        .executor
+        .finish(async move { driver.delete(&entity(1), Default::default(), deadline).await });
+    let Err(error @ Error::OutcomeUnknown { given_up: true, .. }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(error.to_string().ends_with("is not known, and it was given up"), "{error}");
+}
+
+#[test]
 fn an_append_of_unknown_outcome_is_sent_again_under_the_same_name() {
     for fate in [Fate::Lost, Fate::Unconfirmed] {
         let mut bench = Bench::new();

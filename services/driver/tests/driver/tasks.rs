@@ -18,11 +18,23 @@ pub(crate) struct Tasks {
     /// What is remembered of every request.
     pub(crate) request: Option<RequestView>,
     pub(crate) is_down: bool,
+    /// What is wrong inside of all tasks.
+    pub(crate) fault: Option<Box<str>>,
+    /// Whether no question gets an answer.
+    pub(crate) is_silent: bool,
 }
 
 impl Tasks {
     pub(crate) fn new(world: World) -> Self {
-        Self { world, entities: BTreeSet::new(), rows_max: 10_000, request: None, is_down: false }
+        Self {
+            world,
+            entities: BTreeSet::new(),
+            rows_max: 10_000,
+            request: None,
+            is_down: false,
+            fault: None,
+            is_silent: false,
+        }
     }
 
     fn answer(&self, task: TaskId, query: Query, at_least: Option<Position>) -> Answer {
@@ -53,7 +65,8 @@ impl Tasks {
             }
             Query::Database(id) => {
                 let is_known = self.world.state().databases.contains(&id);
-                let (revision, created) = (Revision(1), Timestamp::ZERO);
+                let revision = at_least.map_or(Revision(1), |_| seen(at_least));
+                let created = Timestamp::ZERO;
                 Answer::Database(is_known.then_some(DatabaseView { id, revision, created }))
             }
             Query::Databases { .. } => Answer::Unreadable,
@@ -87,6 +100,12 @@ impl Queries for Tasks {
         at_least: Option<Position>,
     ) -> BoxFuture<'a, Result<Answer, AskError>> {
         assert!(task.partition.0 < Layout::partitions(layout()));
+        if self.is_silent {
+            return Box::pin(std::future::pending());
+        }
+        if let Some(fault) = &self.fault {
+            return Box::pin(std::future::ready(Err(AskError::Unavailable(fault.clone()))));
+        }
         let answer = match self.is_down {
             true => Err(AskError::NotOwner(task)),
             false => Ok(self.answer(task, query, at_least)),

@@ -8,13 +8,20 @@ use tidelog_core::{
     patch::{JsonPatch, Operations},
 };
 
-use super::members::Members;
+use super::members::{Members, MembersError};
+use crate::path;
 
 /// Reads one part; what is wrong with it is told in it.
 pub(super) fn parse(text: &RawValue) -> BatchPart {
     let mut members = match Members::of(text) {
         Ok(members) => members,
-        Err(error) => return BatchPart { entity: "".into(), request: Err(bad(error)) },
+        Err(error) => {
+            let problem = match error {
+                MembersError::NotAnObject => bad("the part is not an object"),
+                error => bad(error),
+            };
+            return BatchPart { entity: "".into(), request: Err(problem) };
+        }
     };
     let written = members.take("entity");
     let entity = written.and_then(string);
@@ -27,11 +34,14 @@ pub(super) fn parse(text: &RawValue) -> BatchPart {
 }
 
 fn request(entity: &str, mut members: Members<'_>) -> Result<PartRequest, Problem> {
-    entity.parse::<EntityId>().map_err(bad)?;
+    let id = entity.parse::<EntityId>().map_err(bad)?;
     let op = members.take("op").ok_or_else(|| bad("the part has no \"op\""))?;
     let op = string(op).ok_or_else(|| bad("\"op\" is a string"))?;
     let condition = condition(&mut members)?;
     let change = change(&op, &mut members)?;
+    if change.is_write() {
+        path::check_writable(&id)?;
+    }
     match members.left() {
         None => Ok(PartRequest { change, condition }),
         Some(name) => Err(bad(format_args!("{name:?} means nothing in a part with the op {op:?}"))),
@@ -46,11 +56,11 @@ fn change(op: &str, members: &mut Members<'_>) -> Result<Change, Problem> {
     match op {
         "read" => Ok(Change::Read),
         "delete" => Ok(Change::Delete),
-        "create" => Ok(Change::Create(Document::parse(value()?)?)),
-        "replace" => Ok(Change::Replace(Document::parse(value()?)?)),
-        "merge" => Ok(Change::Merge(Document::parse(value()?)?)),
-        "patch" => Ok(Change::Patch(JsonPatch::parse(value()?)?)),
-        "operations" => Ok(Change::Operations(Operations::parse(value()?)?)),
+        "create" => Document::parse(value()?).map(Change::Create).map_err(in_value),
+        "replace" => Document::parse(value()?).map(Change::Replace).map_err(in_value),
+        "merge" => Document::parse(value()?).map(Change::Merge).map_err(in_value),
+        "patch" => JsonPatch::parse(value()?).map(Change::Patch).map_err(in_value),
+        "operations" => Operations::parse(value()?).map(Change::Operations).map_err(in_value),
         _ => {
             let op: String = op.chars().take(40).collect();
             Err(bad(format_args!(
@@ -84,6 +94,11 @@ fn condition(members: &mut Members<'_>) -> Result<Condition, Problem> {
 
 /// Reads one revision, or a list of them.
 fn revisions(text: &RawValue) -> Result<Vec<Revision>, Problem> {
+    if text.get().starts_with('"') {
+        return Err(bad(
+            "\"if_revision\" is a number, as in 3, without the quotes of an ETag, or a list of them",
+        ));
+    }
     let one = serde_json::from_str(text.get()).map(|revision: u64| vec![revision]);
     let list = one.or_else(|_| serde_json::from_str::<Vec<u64>>(text.get()));
     let revisions = list.map_err(|_| bad("\"if_revision\" is a revision or a list of them"))?;
@@ -101,6 +116,12 @@ fn revisions(text: &RawValue) -> Result<Vec<Revision>, Problem> {
 
 fn string(text: &RawValue) -> Option<String> {
     serde_json::from_str(text.get()).ok()
+}
+
+/// Lines and columns are counted from where the value begins.
+fn in_value(error: impl Into<Problem>) -> Problem {
+    let problem = error.into();
+    Problem::new(problem.kind, format_args!("in its \"value\": {}", problem.detail))
 }
 
 fn bad(detail: impl std::fmt::Display) -> Problem {
@@ -164,10 +185,10 @@ mod tests {
     #[test]
     fn a_wrong_part_says_what_is_wrong() {
         let cases = [
-            ("7", "this is no object"),
+            ("7", "the part is not an object"),
             ("{}", "no \"entity\""),
             (r#"{"entity":7}"#, "an id as a string"),
-            (r#"{"entity":"a/b/c"}"#, "has 4 segment(s)"),
+            (r#"{"entity":"a/b/c"}"#, "has 4 segments"),
             (r#"{"entity":"a/b/c/d"}"#, "no \"op\""),
             (r#"{"entity":"a/b/c/d","op":1}"#, "\"op\" is a string"),
             (r#"{"entity":"a/b/c/d","op":"fly"}"#, "\"fly\" is no op"),
@@ -176,11 +197,15 @@ mod tests {
             (r#"{"entity":"a/b/c/d","op":"read","x":1}"#, "\"x\" means nothing"),
             (r#"{"entity":"a/b/c/d","op":"read","op":"read"}"#, "\"op\" stands twice"),
             (r#"{"entity":"a/b/c/d","op":"read","if_exists":1}"#, "true or false"),
-            (r#"{"entity":"a/b/c/d","op":"read","if_revision":"3"}"#, "a revision or a list"),
+            (r#"{"entity":"a/b/c/d","op":"read","if_revision":"3"}"#, "a number, as in 3, without"),
             (r#"{"entity":"a/b/c/d","op":"read","if_revision":0}"#, "count from 1"),
             (r#"{"entity":"a/b/c/d","op":"read","if_revision":[]}"#, "count from 1"),
             (r#"{"entity":"a/b/c/d","op":"read","if_revision":1,"if_exists":false}"#, "exclude"),
-            (r#"{"entity":"a/b/c/d","op":"replace","value":{"a":1,"a":2}}"#, "stands twice"),
+            (
+                r#"{"entity":"a/b/c/d","op":"replace","value":{"a":1,"a":2}}"#,
+                "in its \"value\": the key \"a\"",
+            ),
+            (r#"{"entity":"a/$zone/c/d","op":"delete"}"#, "belongs to the system"),
             (r#"{"entity":"a/b/c/d","op":"patch","value":{}}"#, "an array of operations"),
         ];
         for (text, words) in cases {

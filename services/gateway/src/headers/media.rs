@@ -31,9 +31,10 @@ pub(crate) fn json(headers: &HeaderMap) -> Result<(), Failure> {
     check_encoding(headers)?;
     match single(headers, header::CONTENT_TYPE)? {
         None => Ok(()),
-        Some(value) if is(value, JSON) => Ok(()),
+        Some(value) if is(value, JSON) => check_charset(value),
         Some(value) => {
-            let detail = format_args!("the body has to be {JSON}, and is {}", shown(value));
+            let hint = if is(value, FORM) { CURL_HINT } else { "" };
+            let detail = format_args!("the body has to be {JSON}, and is {}{hint}", shown(value));
             let failure = Failure::new(Kind::UnsupportedMediaType, detail);
             Err(failure.with(header::ACCEPT, HeaderValue::from_static(JSON)))
         }
@@ -55,10 +56,33 @@ pub(crate) fn patch_type(headers: &HeaderMap) -> Result<PatchType, Failure> {
     let Some(value) = single(headers, header::CONTENT_TYPE)? else {
         return Err(refused("does not say what it is"));
     };
-    [PatchType::JsonPatch, PatchType::MergePatch, PatchType::Operations]
+    let kind = [PatchType::JsonPatch, PatchType::MergePatch, PatchType::Operations]
         .into_iter()
-        .find(|kind| is(value, kind.essence()))
-        .ok_or_else(|| refused(&format!("is {}", shown(value))))
+        .find(|kind| is(value, kind.essence()));
+    let hint = if is(value, FORM) { CURL_PATCH_HINT } else { "" };
+    let kind = kind.ok_or_else(|| refused(&format!("is {}{hint}", shown(value))))?;
+    check_charset(value)?;
+    Ok(kind)
+}
+
+/// Refuses a body that says it is in another charset than the one that JSON has.
+fn check_charset(value: &HeaderValue) -> Result<(), Failure> {
+    for parameter in value.as_bytes().split(|byte| *byte == b';').skip(1) {
+        let mut sides = parameter.splitn(2, |byte| *byte == b'=').map(trimmed);
+        let (name, charset) = (sides.next().unwrap_or_default(), sides.next().unwrap_or_default());
+        let charset = charset.strip_prefix(b"\"").unwrap_or(charset);
+        let charset = charset.strip_suffix(b"\"").unwrap_or(charset);
+        let is_right = [&b"utf-8"[..], b"utf8", b"us-ascii"]
+            .iter()
+            .any(|right| charset.eq_ignore_ascii_case(right));
+        if name.eq_ignore_ascii_case(b"charset") && !is_right {
+            return Err(Failure::new(
+                Kind::UnsupportedMediaType,
+                format_args!("JSON has to be sent as UTF-8, and the body is {}", shown(value)),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
@@ -87,6 +111,13 @@ fn shown(value: &HeaderValue) -> String {
 }
 
 const JSON: &str = "application/json";
+
+/// What curl says of a body if it is told nothing.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const CURL_HINT: &str = " (with curl: -H 'content-type: application/json')";
+
+const CURL_PATCH_HINT: &str = " (with curl: -H 'content-type: application/merge-patch+json')";
 
 const ACCEPT_PATCH: &str = "application/json-patch+json, application/merge-patch+json, \
                             application/vnd.tidelog.operations+json";
@@ -125,6 +156,26 @@ mod tests {
         }
         let failure = patch_type(&headers("application/json")).expect_err("refused");
         assert!(failure.detail().contains("vnd.tidelog.operations+json, and is application/json"));
+    }
+
+    #[test]
+    fn another_charset_is_refused() {
+        for text in ["application/json;charset=latin1", "application/json; a=b; Charset=\"utf-16\""]
+        {
+            let failure = json(&headers(text)).expect_err(text);
+            assert_eq!(failure.kind(), Kind::UnsupportedMediaType);
+            assert!(failure.detail().contains("has to be sent as UTF-8"));
+        }
+        assert!(json(&headers("application/json; charset=\"UTF-8\"; a=b")).is_ok());
+        assert!(patch_type(&headers("application/merge-patch+json; charset=latin1")).is_err());
+    }
+
+    #[test]
+    fn curls_default_is_refused_with_what_to_say() {
+        let failure = json(&headers(FORM)).expect_err("refused");
+        assert!(failure.detail().ends_with("(with curl: -H 'content-type: application/json')"));
+        let failure = patch_type(&headers(FORM)).expect_err("refused");
+        assert!(failure.detail().contains("(with curl: -H 'content-type: "));
     }
 
     #[test]

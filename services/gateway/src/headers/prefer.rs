@@ -48,9 +48,11 @@ impl Prefer {
             (b"return", b"minimal") => self.returns = Some(Return::Minimal),
             (b"return", b"representation") => self.returns = Some(Return::Representation),
             (b"respond-async", b"") => self.respond_async = true,
-            (b"wait", digits) if digits.iter().all(u8::is_ascii_digit) => {
-                let seconds = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-                self.wait_seconds = seconds.map(|it: u32| it.min(PREFER_WAIT_SECONDS_MAX));
+            (b"wait", [_, ..]) if value.iter().all(u8::is_ascii_digit) => {
+                let seconds = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+                // What no number here can hold is more than is granted, too.
+                let seconds: u32 = seconds.unwrap_or(u32::MAX);
+                self.wait_seconds = Some(seconds.min(PREFER_WAIT_SECONDS_MAX));
             }
             _ => {}
         }
@@ -70,13 +72,14 @@ impl Prefer {
         }
     }
 
-    /// What an answer that was waited for honours.
-    pub(crate) fn applied(self) -> Option<HeaderValue> {
+    /// What an answer that was waited for honours. `has_document` says whether it has the document.
+    pub(crate) fn applied(self, has_document: bool) -> Option<HeaderValue> {
         let wait = self.wait_seconds.map(|seconds| format!("wait={seconds}"));
-        let returns = self.returns.map(|returns| match returns {
-            Return::Minimal => "return=minimal",
-            Return::Representation => "return=representation",
-        });
+        let returns = match self.returns {
+            Some(Return::Minimal) => Some("return=minimal"),
+            Some(Return::Representation) if has_document => Some("return=representation"),
+            Some(Return::Representation) | None => None,
+        };
         match (returns, wait) {
             (None, None) => None,
             (Some(returns), None) => Some(HeaderValue::from_static(returns)),
@@ -185,12 +188,17 @@ mod tests {
 
     #[test]
     fn what_was_honoured_is_told() {
-        assert_eq!(text(read(&["return=minimal"]).applied()), "return=minimal");
-        assert_eq!(text(read(&["wait=5, return=minimal"]).applied()), "return=minimal, wait=5");
+        assert_eq!(text(read(&["return=minimal"]).applied(true)), "return=minimal");
+        assert_eq!(text(read(&["wait=5, return=minimal"]).applied(true)), "return=minimal, wait=5");
         let asynchronous = read(&["respond-async, wait=5, return=minimal"]);
         assert_eq!(text(asynchronous.applied_to_accepted()), "respond-async, wait=5");
-        assert_eq!(text(read(&["respond-async"]).applied()), "");
-        assert_eq!(text(read(&["wait=99999"]).applied()), "wait=60");
+        let whole = read(&["return=representation, wait=5"]);
+        assert_eq!(text(whole.applied(true)), "return=representation, wait=5");
+        assert_eq!(text(whole.applied(false)), "wait=5");
+        assert_eq!(text(read(&["respond-async"]).applied(true)), "");
+        for seconds in ["99999", "99999999999999999999999"] {
+            assert_eq!(text(read(&[&format!("wait={seconds}")]).applied(true)), "wait=60");
+        }
         assert_eq!(text(Prefer::default().applied_to_accepted()), "");
     }
 
@@ -208,7 +216,7 @@ mod tests {
                 let mut headers = HeaderMap::new();
                 headers.insert(PREFER, value);
                 let prefer = Prefer::read(&headers);
-                let _ = (prefer.applied(), prefer.applied_to_accepted());
+                let _ = (prefer.applied(true), prefer.applied_to_accepted());
             }
         }
     }

@@ -11,6 +11,7 @@ use tidelog_core::{
 use tidelog_driver::BatchAnswered;
 
 use crate::{
+    again::Again,
     batch::Batch,
     failure::{Failure, IDEMPOTENT_REPLAYED},
     gateway::{Answer, Arrival},
@@ -29,8 +30,8 @@ pub(super) async fn carry_out(mut arrival: Arrival) -> Answer {
     media::json(headers)?;
     no_condition(headers)?;
     let scope = || format!("POST {database}");
-    let manner =
-        Manner::read(headers, scope, || fingerprint(headers, "application/json", &body.bytes))?;
+    let fields = || fingerprint(headers, "application/json", &body.bytes);
+    let manner = Manner::read(headers, Again::ReadFirst, scope, fields)?;
     let batch = Batch::parse(&body.bytes)?;
     let gateway = &arrival.gateway;
     gateway.check_database(&database).await?;
@@ -39,9 +40,10 @@ pub(super) async fn carry_out(mut arrival: Arrival) -> Answer {
     let sent = batch.documents();
     let entities: Vec<Box<str>> = batch.parts.iter().map(|part| part.entity.clone()).collect();
     let with = manner.with(!batch.asks_for_documents());
+    let wants_writes = with.wants_value;
     let call = gateway.driver().batch_request(database, batch.parts, with);
     match manner.outcome(gateway, start, call).await? {
-        Awaited::Answered(answered) => answer(&answered, &entities, &sent, &manner),
+        Awaited::Answered(answered) => answer(&answered, &entities, &sent, &manner, wants_writes),
         Awaited::Accepted(response) => Ok(response),
     }
 }
@@ -51,6 +53,7 @@ fn answer(
     entities: &[Box<str>],
     sent: &[Option<Document>],
     manner: &Manner,
+    wants_writes: bool,
 ) -> Answer {
     if let Some(problem) = refusal(answered, entities.len()) {
         return Err(Failure::from(problem.clone()).of_request(&answered.request));
@@ -62,19 +65,45 @@ fn answer(
     json.raw(r#"{"parts":"#).list(parts, |json, ((entity, sent), answer)| {
         let (sent, answer) = (sent.as_ref(), answer.as_ref());
         json.raw("{");
-        respond::write_part(json, &answered.request, Some(entity), answer, sent, minimal);
+        respond::write_part(
+            json,
+            &answered.request,
+            Some(entity),
+            answer,
+            sent,
+            minimal,
+            manner.again,
+        );
         json.raw("}");
     });
-    json.raw("}");
-    Ok(with_headers(respond::json(StatusCode::OK, json.into_bytes()), answered, manner))
+    let is_any_left_out = answered.parts.iter().zip(sent).any(|(answer, sent)| {
+        let answer = answer.as_ref();
+        answer.is_some_and(|it| respond::is_value_left_out(it, sent.as_ref(), wants_writes))
+    });
+    json.raw(if is_any_left_out { r#","values":"omitted"}"# } else { "}" });
+    Ok(with_headers(respond::json(StatusCode::OK, json.into_bytes()), answered, sent, manner))
 }
 
-fn with_headers(mut response: Response, answered: &BatchAnswered, manner: &Manner) -> Response {
+fn with_headers(
+    mut response: Response,
+    answered: &BatchAnswered,
+    sent: &[Option<Document>],
+    manner: &Manner,
+) -> Response {
+    let has_documents = answered.parts.iter().zip(sent).all(|(answer, sent)| {
+        let has = |it: &PartAnswer| match it.outcome {
+            Outcome::Read(_) | Outcome::Created(_) | Outcome::Updated(_) => {
+                it.value.is_some() || (sent.is_some() && !it.replayed)
+            }
+            Outcome::Deleted(_) | Outcome::Failed { .. } => true,
+        };
+        answer.as_ref().is_none_or(has)
+    });
     let headers = response.headers_mut();
     if answered.parts.iter().flatten().any(|answer| answer.replayed) {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
-    if let Some(applied) = manner.prefer.applied() {
+    if let Some(applied) = manner.prefer.applied(has_documents) {
         headers.insert(PREFERENCE_APPLIED, applied);
     }
     response

@@ -13,6 +13,7 @@ use tidelog_driver::{Answered, With};
 
 use super::lists::List;
 use crate::{
+    again::Again,
     failure::Failure,
     gateway::{Answer, Arrival, unknown_database},
     headers::{
@@ -25,6 +26,7 @@ use crate::{
     json::Json,
     limits::DOCUMENT_BODY_BYTES_MAX,
     path, respond,
+    send::failure,
 };
 
 /// GET databases
@@ -33,7 +35,8 @@ pub(super) async fn list(arrival: Arrival) -> Answer {
     let slice = list.slice(&arrival)?;
     let at_least = position(arrival.headers())?;
     let driver = arrival.gateway.driver();
-    let listing = driver.databases(slice.after.as_deref(), slice.limit, at_least).await?;
+    let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
+    let listing = driver.databases(after, slice.limit, at_least, deadline).await?;
     Ok(list.page(&slice, listing, |json, view| write_database(json, &view)))
 }
 
@@ -41,8 +44,9 @@ pub(super) async fn list(arrival: Arrival) -> Answer {
 pub(super) async fn read(arrival: Arrival) -> Answer {
     let id: DatabaseId = path::id(arrival.path(), "/v1/databases/", "")?;
     let condition = condition(arrival.headers())?;
-    position(arrival.headers())?;
-    let view = arrival.gateway.driver().database(&id).await?;
+    let at_least = position(arrival.headers())?;
+    let gateway = &arrival.gateway;
+    let view = gateway.driver().database(&id, at_least, gateway.deadline()).await?;
     let view = view.ok_or_else(|| unknown_database(&id))?;
     if condition.matches.is_some_and(|wanted| !wanted.holds(Some(view.revision))) {
         return Err(precondition_failed(&id, Some(view.revision)));
@@ -55,23 +59,28 @@ pub(super) async fn read(arrival: Arrival) -> Answer {
 }
 
 /// PUT databases/{db}: makes sure that it exists. It is the same however often it is asked for, so
-/// a key would add nothing, and needs only to be well-formed.
+/// there is nothing that a key could be for.
 pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let body = arrival.body(DOCUMENT_BODY_BYTES_MAX).await?;
     let id: DatabaseId = path::id(arrival.path(), "/v1/databases/", "")?;
     check_empty(&arrival, &body.bytes)?;
     let headers = arrival.headers();
-    idempotency_key(headers)?;
-    let prefer = Prefer::read(headers);
     let condition = condition(headers)?;
+    if idempotency_key(headers)?.is_some() {
+        return Err(Failure::bad_request(
+            "PUT of a database is idempotent in itself and takes no Idempotency-Key",
+        ));
+    }
+    let prefer = Prefer::read(headers);
     let driver = arrival.gateway.driver();
+    let deadline = arrival.gateway.deadline();
     // Databases only ever come to be, so what is seen here still holds when the request is handled.
-    let before = driver.database(&id).await?.map(|view| view.revision);
+    let before = driver.database(&id, None, deadline).await?.map(|view| view.revision);
     check(&condition, &id, before)?;
 
-    let deadline = driver.now().plus(arrival.gateway.settings().answer_timeout);
     let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, With::default());
-    let Answered { request, answer, position } = call.answer(deadline).await?;
+    let Answered { request, answer, position } =
+        call.answer(deadline).await.map_err(|error| failure(error, Again::AsIs))?;
     let (status, revision) = match answer.outcome {
         Outcome::Created(revision) => (StatusCode::CREATED, revision),
         Outcome::Read(revision) | Outcome::Updated(revision) | Outcome::Deleted(revision) => {
@@ -86,7 +95,7 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let mut response = if prefer.is_minimal() {
         minimal(status, revision)
     } else {
-        let view = driver.database(&id).await?;
+        let view = driver.database(&id, None, deadline).await?;
         representation(status, &view.ok_or_else(|| unknown_database(&id))?)
     };
     response.headers_mut().insert(TIDELOG_POSITION, position_value(position));

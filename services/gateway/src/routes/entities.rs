@@ -13,6 +13,7 @@ use tidelog_core::{
 use uuid::Uuid;
 
 use crate::{
+    again::Again,
     failure::Failure,
     gateway::{Answer, Arrival, Gateway},
     headers::{
@@ -35,10 +36,10 @@ async fn read(arrival: Arrival) -> Answer {
     let headers = arrival.headers();
     let condition = condition(headers)?;
     let at_least = position(headers)?;
-    let Some(EntityView { revision, value, .. }) =
-        arrival.gateway.driver().read(&id, at_least).await?
-    else {
-        arrival.gateway.check_database(&id.database()).await?;
+    let gateway = &arrival.gateway;
+    let entity = gateway.driver().read(&id, at_least, gateway.deadline()).await?;
+    let Some(EntityView { revision, value, .. }) = entity else {
+        gateway.check_database(&id.database()).await?;
         let detail = format_args!("there is no entity {id}");
         return Err(Failure::new(ProblemKind::NotFound, detail));
     };
@@ -123,6 +124,7 @@ async fn carry_out(
     request: PartRequest,
     sent: Option<Document>,
 ) -> Answer {
+    path::check_writable(&id)?;
     gateway.check_database(&id.database()).await?;
     let start = manner.turn(gateway).await?;
     let call = gateway.driver().request(id, request, manner.with(sent.is_some()));
@@ -145,7 +147,15 @@ fn manner(
 ) -> Result<Manner, Failure> {
     let headers = arrival.headers();
     let scope = || format!("{method} {target}");
-    Manner::read(headers, scope, || fingerprint(headers, media_type, body))
+    let is_conditional = [header::IF_MATCH, header::IF_NONE_MATCH]
+        .into_iter()
+        .any(|name| headers.contains_key(name));
+    let again = match method {
+        "PUT" | "DELETE" => Again::AsIs,
+        _ if is_conditional => Again::AsIs,
+        _ => Again::ReadFirst,
+    };
+    Manner::read(headers, again, scope, || fingerprint(headers, media_type, body))
 }
 
 /// The name of the entity that a POST to a zone under a key creates: a UUID of version 8, of the

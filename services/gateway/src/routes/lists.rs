@@ -36,8 +36,8 @@ pub(super) async fn collections(arrival: Arrival) -> Answer {
     let at_least = position(arrival.headers())?;
     arrival.gateway.check_database(&database).await?;
     let driver = arrival.gateway.driver();
-    let listing =
-        driver.collections(&database, slice.after.as_deref(), slice.limit, at_least).await?;
+    let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
+    let listing = driver.collections(&database, after, slice.limit, at_least, deadline).await?;
     Ok(list.page(&slice, listing, write_name))
 }
 
@@ -49,7 +49,8 @@ pub(super) async fn zones(arrival: Arrival) -> Answer {
     let at_least = position(arrival.headers())?;
     arrival.gateway.check_collection(&collection).await?;
     let driver = arrival.gateway.driver();
-    let listing = driver.zones(&collection, slice.after.as_deref(), slice.limit, at_least).await?;
+    let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
+    let listing = driver.zones(&collection, after, slice.limit, at_least, deadline).await?;
     Ok(list.page(&slice, listing, write_name))
 }
 
@@ -63,7 +64,8 @@ async fn entities(arrival: Arrival, scope: Scope) -> Answer {
     let at_least = position(arrival.headers())?;
     arrival.gateway.check_database(&scope.database()).await?;
     let driver = arrival.gateway.driver();
-    let listing = driver.list(&scope, slice.after.as_deref(), slice.limit, at_least).await?;
+    let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
+    let listing = driver.list(&scope, after, slice.limit, at_least, deadline).await?;
     Ok(list.page(&slice, listing, |json, EntityView { id, revision, value }| {
         json.raw(r#"{"id":"#).string(id.as_str());
         json.raw(r#","revision":"#).revision(revision);

@@ -32,7 +32,7 @@ pub(super) async fn refuse(mut stream: TcpStream) {
 
 fn answer() -> Vec<u8> {
     let mut json = Json::default();
-    write_problem(&mut json, Kind::Busy, "there are too many connections", None, None);
+    write_problem(&mut json, Kind::Busy, "there are too many connections", None, None, None);
     let body = json.into_bytes();
     let head = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\

@@ -141,3 +141,31 @@ fn a_batch_of_a_thousand_parts_is_answered_whole() {
         assert!(parts.iter().enumerate().all(|(n, part)| part["value"]["n"] == n));
     });
 }
+
+#[test]
+fn documents_that_do_not_fit_together_are_left_out_and_that_is_told() {
+    script(async |shop| {
+        let path = "/v1/entities/shop/orders/eu/1";
+        let document = format!("\"{}\"", "x".repeat(1024 * 1024 - 2));
+        shop.put(path, document).await.is(201);
+        let read = json!({"op": "read", "entity": "shop/orders/eu/1"});
+        let one = shop.post(BATCH, batch(json!([read]))).await.is(200).json();
+        assert_eq!(one["values"], Value::Null);
+        assert!(one["parts"][0]["value"].is_string());
+        let many = shop.post(BATCH, batch(json!(vec![read; 8]))).await.is(200).json();
+        assert_eq!(many["values"], "omitted");
+        for part in many["parts"].as_array().expect("parts") {
+            assert_eq!((&part["status"], &part["value"]), (&json!(200), &Value::Null));
+        }
+    });
+}
+
+#[test]
+fn a_part_that_names_no_entity_has_none_in_its_answer() {
+    script(async |shop| {
+        let answer = shop.post(BATCH, batch(json!([17]))).await.is(200).json();
+        let part = &answer["parts"][0];
+        assert_eq!(part["entity"], Value::Null);
+        assert_eq!(part["problem"]["detail"], "the part is not an object");
+    });
+}

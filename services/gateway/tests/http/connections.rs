@@ -155,3 +155,13 @@ fn what_takes_too_long_is_cut_off_when_the_server_stops() {
         assert_eq!(read_all(&mut stream).await, "");
     });
 }
+
+#[test]
+fn a_target_beyond_all_bounds_is_answered_with_no_more_than_a_status() {
+    script(async |shop| {
+        let request = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(65_535));
+        let text = read_all(&mut connect(&shop, &request).await).await;
+        let is_bare = text.ends_with("\r\n\r\n");
+        assert!(is_bare && text.starts_with("HTTP/1.1 414"), "{text}");
+    });
+}

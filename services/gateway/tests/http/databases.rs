@@ -61,3 +61,22 @@ fn databases_are_listed_in_pages() {
         assert_eq!(second["next"], json!(null));
     });
 }
+
+#[test]
+fn provisioning_takes_no_key() {
+    script(async |shop| {
+        let answer = shop.put("/v1/databases/a", "").with("idempotency-key", "k").await;
+        answer.fails(400, "bad-request", "idempotent in itself and takes no Idempotency-Key");
+        shop.get("/v1/databases/a").await.is(404);
+    });
+}
+
+#[test]
+fn a_database_is_seen_at_the_position_of_its_making() {
+    script(async |shop| {
+        let made = shop.put("/v1/databases/a", "").await.is(201);
+        let position = made.header("tidelog-position").expect("a position");
+        shop.get("/v1/databases/a").with("tidelog-position", position).await.is(200);
+        shop.get("/v1/databases/a").with("tidelog-position", "x").await.is(400);
+    });
+}

@@ -69,7 +69,7 @@ fn ids_are_percent_decoded_and_wrong_ones_refused_with_words() {
             shop.put(path, "1").await.fails(400, "bad-request", words);
             shop.get(path).await.fails(400, "bad-request", words);
         };
-        bad("/v1/entities/shop/orders/eu", "an entity has 4 segment(s)").await;
+        bad("/v1/entities/shop/orders/eu", "an entity has 4 segments").await;
         bad("/v1/entities/shop/orders/eu/42/", "this has 5").await;
         bad("/v1/entities/shop/orders/eu/a%20b", "segment 4 has the character ' '").await;
         bad("/v1/entities/shop/orders/eu/a%2Fb", "segment 4 has the character '/'").await;

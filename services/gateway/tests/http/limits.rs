@@ -28,6 +28,8 @@ fn a_body_beyond_all_bounds_is_refused_however_it_is_sent() {
     script(async |shop| {
         let body = "x".repeat(limits::BATCH_BODY_BYTES_MAX + 1);
         let words = "bytes or more and";
+        let meant = "; a document as compact JSON may have 1048576";
+        shop.put(PATH, body.clone()).await.fails(413, "too-large", meant);
         shop.put(PATH, body.clone())
             .await
             .fails(413, "too-large", words)
@@ -166,5 +168,22 @@ fn requests_beyond_those_that_may_be_under_way_are_refused_for_now() {
         let late = late.fails(503, "busy", "too many requests are under way; none was sent");
         late.has("retry-after", "1");
         shop.get("/v1/entities/shop/orders/eu/43").await.is(404);
+    });
+}
+
+#[test]
+fn the_collections_of_the_system_are_not_written() {
+    script(async |shop| {
+        let (path, words) = ("/v1/entities/shop/$schema/a/b", "$schema belongs to the system");
+        shop.put(path, "1").await.fails(400, "bad-request", words);
+        shop.patch(path, "merge-patch", "{}").await.fails(400, "bad-request", words);
+        shop.delete(path).await.fails(400, "bad-request", words);
+        let zone = "/v1/zones/shop/$schema/a/entities";
+        shop.post(zone, "1").await.fails(400, "bad-request", words);
+        let parts = r#"{"parts":[{"op":"delete","entity":"shop/$schema/a/b"}]}"#;
+        let batch = shop.post("/v1/databases/shop/batch", parts).await.is(200).json();
+        assert_eq!(batch["parts"][0]["status"], 400);
+        shop.get(path).await.is(404);
+        shop.put("/v1/entities/shop/$zoneSubscription/phone/1", "1").await.is(201);
     });
 }

@@ -184,3 +184,50 @@ fn a_request_that_nobody_sent_is_pending_and_then_expired() {
         ask("x").await.fails(400, "bad-request", "as in app-1:0:17:1764000000000");
     });
 }
+
+#[test]
+fn only_an_answer_with_the_document_says_that_it_has_it() {
+    script(async |shop| {
+        let full = ("prefer", "return=representation");
+        let ask = || shop.put(PATH, "1").with("idempotency-key", "a").with(full.0, full.1);
+        ask().await.is(201).has("preference-applied", full.1).says("1");
+        ask().await.is(201).has("preference-applied", full.1).says("1");
+        shop.put(PATH, "2").await.is(200);
+        let replay = ask().await.is(201).has("idempotent-replayed", "true").says("");
+        replay.lacks("preference-applied");
+        let deleted = shop.delete(PATH).with(full.0, full.1).await.is(204);
+        deleted.lacks("preference-applied");
+    });
+}
+
+#[test]
+fn an_unknown_outcome_may_be_retried_only_where_that_is_harmless() {
+    let settings = Settings { answer_timeout: Duration::from_millis(100), ..settings() };
+    script_with(settings, async |shop| {
+        shop.stall(Duration::from_secs(60));
+        const BATCH: &str = "/v1/databases/shop/batch";
+        let patch = || shop.patch(PATH, "merge-patch", "{}");
+        let post = || shop.post("/v1/zones/shop/orders/eu/entities", "1");
+        let batch = json!({"parts": [{"op": "delete", "entity": "shop/orders/eu/1"}]});
+        let batch = || shop.post(BATCH, batch.to_string());
+        for (ask, retryable) in [
+            (shop.put(PATH, "1"), true),
+            (shop.delete(PATH), true),
+            (patch(), false),
+            (patch().with("if-match", "*"), true),
+            (patch().with("if-none-match", "*"), true),
+            (patch().with("idempotency-key", "a"), true),
+            (post(), false),
+            (post().with("idempotency-key", "a"), true),
+            (batch(), false),
+            (batch().with("idempotency-key", "a"), true),
+        ] {
+            let shown = format!("{retryable}");
+            let problem = ask.await.fails(504, "outcome-unknown", "no answer yet").json();
+            assert_eq!(problem["retryable"].to_string(), shown, "{problem}");
+            let detail = problem["detail"].as_str().expect("a detail");
+            let is_without = detail.contains("read before you ask again: it had no Idempotency");
+            assert_eq!(is_without, !retryable, "{detail}");
+        }
+    });
+}

@@ -53,3 +53,34 @@ fn the_type_of_a_problem_leads_to_its_page() {
         shop.get("/problems/none").await.fails(404, "not-found", "no such type");
     });
 }
+
+#[test]
+fn what_was_meant_most_likely_is_told() {
+    script(async |shop| {
+        let (zone, name) = ("POST to /v1/zones/{db}/{c}/{z}/entities", "unknown-route");
+        shop.post("/v1/entities/", "1").await.fails(404, name, zone);
+        let entity = "/v1/entities/shop/orders/eu/42";
+        shop.post(entity, "1").await.fails(405, "method-not-allowed", zone);
+        shop.get("/v1/databases/").await.fails(404, name, "leave out the slash at its end");
+        shop.get("/v1//databases").await.fails(404, name, "two slashes in a row");
+    });
+}
+
+#[test]
+fn the_id_of_a_problem_alone_names_no_request() {
+    script(async |shop| {
+        let problem = shop.put("/v1/entities/shop/orders/eu/42", "x").await.is(400).json();
+        let id = problem["request_id"].as_str().expect("an id");
+        let answer = shop.get(&format!("/v1/requests/{id}")).await;
+        answer.fails(404, "not-found", "names an answer only");
+    });
+}
+
+#[test]
+fn a_parameter_that_a_list_does_not_have_is_refused() {
+    script(async |shop| {
+        let answer = shop.get("/v1/databases?limt=1").await;
+        answer.fails(400, "bad-request", "a list has limit and cursor");
+        shop.get("/v1/databases?l%69mit=1").await.is(200);
+    });
+}
