@@ -11,7 +11,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$DATA"' EXIT
 load() { # KIND PORT FLAGS...
     local kind=$1 port=$2
     shift 2
-    "$BIN/load" "$kind" --url "http://127.0.0.1:$port" --seconds "$SECONDS_EACH" "$@" 2>/dev/null | head -2
+    "$BIN/load" "$kind" --url "http://127.0.0.1:$port" --seconds "$SECONDS_EACH" "$@" 2>/dev/null | sed -n 1,2p
 }
 
 measure() { # NAME PORT
