@@ -6,3 +6,9 @@ compile_error!(
     "tidelog-io-sim needs `--cfg madsim`, which `.cargo/config.toml` sets for the workspace; a RUSTFLAGS \
      variable overrides that file: unset it, or add `--cfg madsim` to it"
 );
+
+pub mod choice;
+pub mod fault;
+pub mod plan;
+pub mod trace;
+
