@@ -25,10 +25,12 @@ pub enum Vary {
     Workload,
     /// Which of several equals is taken.
     Tie,
+    /// Whether a page reaches the disk before it is synced.
+    Eviction,
 }
 
 impl Vary {
-    const ALL: [Self; 4] = [Self::StartUp, Self::Phase, Self::Workload, Self::Tie];
+    const ALL: [Self; 5] = [Self::StartUp, Self::Phase, Self::Workload, Self::Tie, Self::Eviction];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,6 +38,7 @@ impl Vary {
             Self::Phase => "phase",
             Self::Workload => "workload",
             Self::Tie => "tie",
+            Self::Eviction => "eviction",
         }
     }
 }

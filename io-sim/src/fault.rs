@@ -186,8 +186,6 @@ kinds! {
     DiskBitFlips "disk-bit-flips" Disk 0.000_5;
     /// The disk cannot sync, and what was to be synced may be gone though it seems clean.
     DiskSyncFails "disk-sync-fails" Disk 0.002;
-    /// A page reaches the disk before it is synced.
-    DiskEvicts "disk-evicts" Disk 0.05;
 }
 
 impl FaultKind {
