@@ -7,8 +7,10 @@ compile_error!(
      variable overrides that file: unset it, or add `--cfg madsim` to it"
 );
 
+pub mod broker;
 pub mod choice;
 pub mod fault;
 pub mod plan;
 pub mod trace;
+pub mod wire;
 

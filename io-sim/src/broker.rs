@@ -1,0 +1,3 @@
+//! A broker: a pure machine.
+
+pub mod coordinator;
