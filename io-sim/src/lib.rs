@@ -9,8 +9,19 @@ compile_error!(
 
 pub mod broker;
 pub mod choice;
+pub mod clock;
+pub mod disk;
 pub mod fault;
+pub mod host;
+pub mod net;
 pub mod plan;
+pub mod sim;
+pub mod store;
 pub mod trace;
 pub mod wire;
 
+pub use clock::Clock;
+pub use disk::Disk;
+pub use net::{Net, NetError};
+pub use sim::{Options, Sim};
+pub use store::SimStore;

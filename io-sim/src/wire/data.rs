@@ -98,13 +98,18 @@ pub struct FetchRequest {
     pub partitions: Vec<FetchPartition>,
 }
 
-/// A replica that fetches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A replica that fetches. It and the leader keep a session (KIP-227): a request names only the
+/// partitions whose offsets have changed, a reply only those with news.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchReplica {
     /// The broker.
     pub id: BrokerId,
     /// Its registration.
     pub epoch: BrokerEpoch,
+    /// Which request of the session this is: 0 begins a new one.
+    pub session_epoch: u32,
+    /// Partitions that it no longer wants.
+    pub forgotten: Vec<TopicPartition>,
 }
 
 /// What to read of one partition.
@@ -128,7 +133,10 @@ pub struct FetchPartition {
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchReply {
-    /// In an order of the broker's choice, each of the request once.
+    /// An error of the whole request: only `InvalidFetchSessionEpoch` and `StaleBrokerEpoch`, to a
+    /// replica.
+    pub error: Option<ErrorCode>,
+    /// For a client: each of the request once, in its order. For a replica: those with news.
     pub partitions: Vec<FetchPartitionReply>,
 }
 

@@ -109,6 +109,10 @@ pub enum ErrorCode {
     PolicyViolation,
     /// The log of the partition cannot be written or read.
     KafkaStorageError,
+    /// A record without a key in a compacted topic.
+    InvalidRecord,
+    /// The fetch session is not where the follower thinks: begin a new one.
+    InvalidFetchSessionEpoch,
 }
 
 impl ErrorCode {
@@ -130,6 +134,7 @@ impl ErrorCode {
             | Self::UnknownLeaderEpoch
             | Self::OffsetNotAvailable
             | Self::UnstableOffsetCommit
+            | Self::InvalidFetchSessionEpoch
             | Self::KafkaStorageError => true,
             Self::UnknownServerError
             | Self::OffsetOutOfRange
@@ -167,6 +172,7 @@ impl ErrorCode {
             | Self::IneligibleReplica
             | Self::NewLeaderElected
             | Self::ElectionNotNeeded
+            | Self::InvalidRecord
             | Self::PolicyViolation => false,
         }
     }

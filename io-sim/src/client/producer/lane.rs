@@ -1,0 +1,352 @@
+//! The records of one partition on their way: batches with sequence numbers, a few of them in flight.
+
+use std::collections::VecDeque;
+
+use tidelog_core::{Offset, Timestamp};
+
+use super::{Delivery, Identity, Unsent};
+
+/// Batches of one partition that may be in flight: as many as a broker remembers of a producer.
+const IN_FLIGHT_MAX: usize = 5;
+
+/// Records of one batch.
+const BATCH_RECORDS_MAX: usize = 10_000;
+
+/// Bytes of one batch; one record may be larger.
+const BATCH_BYTES_MAX: usize = 1_000_000;
+
+/// Which record of which call.
+pub(super) type Ticket = (u64, usize);
+
+/// A record that has still to get into the log.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) record: Unsent,
+    pub(super) ticket: Ticket,
+    /// When it is given up.
+    pub(super) expires: Timestamp,
+}
+
+/// What a broker said to a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is in the log, its first record at this offset.
+    Appended(Offset),
+    /// It was in the log already, nobody knows where.
+    Duplicate,
+    /// Not now: it is not in the log.
+    NotYet(Box<str>),
+    /// Perhaps: there was no answer, or one that does not say.
+    Perhaps(Box<str>),
+    /// Something before it is missing.
+    OutOfOrder,
+    /// Never.
+    Refused(Box<str>),
+}
+
+/// The records of one partition.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// Whom the numbers belong to. Nobody at first.
+    identity: Option<Identity>,
+    next_sequence: i32,
+    queue: VecDeque<Waiting>,
+    /// In the order of their sequences.
+    batches: VecDeque<Batch>,
+    retry_at: Timestamp,
+    /// The sequence has a hole: nothing gets in any more under this identity.
+    is_broken: bool,
+}
+
+#[derive(Debug)]
+struct Batch {
+    sequence: i32,
+    records: Vec<Waiting>,
+    is_in_flight: bool,
+    /// Whether an earlier attempt may have got it into the log.
+    perhaps: bool,
+    why: Box<str>,
+}
+
+/// A batch to send now.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) identity: Identity,
+    pub(super) sequence: i32,
+    pub(super) records: &'a [Waiting],
+}
+
+impl Lane {
+    pub(super) fn new() -> Self {
+        Self {
+            identity: None,
+            next_sequence: 0,
+            queue: VecDeque::new(),
+            batches: VecDeque::new(),
+            retry_at: Timestamp::ZERO,
+            is_broken: true,
+        }
+    }
+
+    /// Whom its numbers belong to.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    pub(super) fn push(&mut self, record: Waiting) {
+        self.queue.push_back(record);
+    }
+
+    /// The next batch to be sent, which is in flight then.
+    pub(super) fn send(&mut self, now: Timestamp) -> Option<Outgoing<'_>> {
+        if self.is_broken || now < self.retry_at {
+            return None;
+        }
+        let in_flight = self.batches.iter().filter(|batch| batch.is_in_flight).count();
+        if in_flight >= IN_FLIGHT_MAX {
+            return None;
+        }
+        let again = self.batches.iter().position(|batch| !batch.is_in_flight);
+        let index = match again {
+            Some(index) => index,
+            None if self.queue.is_empty() || self.batches.len() >= IN_FLIGHT_MAX => return None,
+            None => {
+                self.fill();
+                self.batches.len() - 1
+            }
+        };
+        let identity = self.identity?;
+        let batch = &mut self.batches[index];
+        batch.is_in_flight = true;
+        Some(Outgoing { identity, sequence: batch.sequence, records: &batch.records })
+    }
+
+    /// Takes the answer to a batch, of which there may be none any more.
+    pub(super) fn answer(
+        &mut self,
+        identity: Identity,
+        sequence: i32,
+        said: Said,
+        retry_at: Timestamp,
+    ) -> Vec<(Ticket, Delivery)> {
+        let found = self.batches.iter().position(|batch| batch.sequence == sequence);
+        let Some(index) = found.filter(|_| self.identity == Some(identity)) else { return Vec::new() };
+        let batch = &mut self.batches[index];
+        batch.is_in_flight = false;
+        match said {
+            Said::Appended(base) => self.done(index, |at| Delivery::Appended(Offset(base.0 + at))),
+            Said::Duplicate => {
+                let why: Box<str> = "it was appended before, nobody knows where".into();
+                self.done(index, |_| Delivery::Unknown(why.clone()))
+            }
+            Said::NotYet(why) => {
+                batch.why = why;
+                self.retry_at = self.retry_at.max(retry_at);
+                Vec::new()
+            }
+            Said::Perhaps(why) => {
+                (batch.perhaps, batch.why) = (true, why);
+                self.retry_at = self.retry_at.max(retry_at);
+                Vec::new()
+            }
+            Said::OutOfOrder if index > 0 => {
+                self.retry_at = self.retry_at.max(retry_at);
+                Vec::new()
+            }
+            Said::OutOfOrder => {
+                // What it waited for was given up, or the broker knows nothing of the producer.
+                batch.why = "the broker has not what comes before it".into();
+                self.is_broken = true;
+                Vec::new()
+            }
+            Said::Refused(why) => {
+                // Its number is missing now.
+                self.is_broken = true;
+                self.give_up(index, why)
+            }
+        }
+    }
+
+    /// Gives up what has waited too long.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Ticket, Delivery)> {
+        let mut told = Vec::new();
+        let is_over = |batch: &Batch| {
+            !batch.is_in_flight && batch.records.first().is_some_and(|it| it.expires <= now)
+        };
+        while let Some(index) = self.batches.iter().position(is_over) {
+            self.is_broken = true;
+            let why = format!("it was given up: {}", self.batches[index].why);
+            told.extend(self.give_up(index, why.into()));
+        }
+        while let Some(waiting) = self.queue.pop_front_if(|it| it.expires <= now) {
+            let why = "it was given up before it could be sent".into();
+            told.push((waiting.ticket, Delivery::Failed(why)));
+        }
+        told
+    }
+
+    /// When there is something to do apart from answers.
+    pub(super) fn wake(&self) -> Option<Timestamp> {
+        let waits = self.batches.iter().any(|batch| !batch.is_in_flight);
+        let retry = (waits && !self.is_broken).then_some(self.retry_at);
+        let oldest = self.batches.iter().filter(|batch| !batch.is_in_flight);
+        let oldest = oldest.filter_map(|batch| batch.records.first()).chain(self.queue.front());
+        oldest.map(|waiting| waiting.expires).chain(retry).min()
+    }
+
+    /// Whether it needs a new identity, and nothing of the old one is in flight any more.
+    pub(super) fn needs_identity(&self) -> bool {
+        self.is_broken && !self.batches.iter().any(|batch| batch.is_in_flight)
+    }
+
+    /// Begins anew: what is certainly not in the log is numbered again, what may be is given up.
+    pub(super) fn renew(&mut self, identity: Identity) -> Vec<(Ticket, Delivery)> {
+        let mut told = Vec::new();
+        let batches = std::mem::take(&mut self.batches);
+        let (perhaps, mut certain): (VecDeque<_>, VecDeque<_>) =
+            batches.into_iter().partition(|batch| batch.perhaps);
+        for batch in perhaps {
+            let unknown = |waiting: Waiting| (waiting.ticket, Delivery::Unknown(batch.why.clone()));
+            told.extend(batch.records.into_iter().map(unknown));
+        }
+        (self.identity, self.next_sequence, self.is_broken) = (Some(identity), 0, false);
+        for batch in &mut certain {
+            batch.sequence = self.next_sequence;
+            self.next_sequence = after(self.next_sequence, batch.records.len());
+        }
+        self.batches = certain;
+        told
+    }
+
+    fn fill(&mut self) {
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while records.len() < BATCH_RECORDS_MAX
+            && let Some(waiting) = self.queue.pop_front_if(|next| {
+                bytes == 0 || bytes + next.record.bytes() <= BATCH_BYTES_MAX
+            })
+        {
+            bytes += waiting.record.bytes().max(1);
+            records.push(waiting);
+        }
+        let sequence = self.next_sequence;
+        self.next_sequence = after(sequence, records.len());
+        let why = "it was not sent".into();
+        let batch =
+            Batch { sequence, records, is_in_flight: false, perhaps: false, why };
+        self.batches.push_back(batch);
+    }
+
+    fn done(&mut self, index: usize, tell: impl Fn(u64) -> Delivery) -> Vec<(Ticket, Delivery)> {
+        let Some(batch) = self.batches.remove(index) else { return Vec::new() };
+        let told = batch.records.into_iter().zip(0..);
+        told.map(|(waiting, at)| (waiting.ticket, tell(at))).collect()
+    }
+
+    fn give_up(&mut self, index: usize, why: Box<str>) -> Vec<(Ticket, Delivery)> {
+        let perhaps = self.batches.get(index).is_some_and(|batch| batch.perhaps);
+        self.done(index, |_| {
+            if perhaps { Delivery::Unknown(why.clone()) } else { Delivery::Failed(why.clone()) }
+        })
+    }
+}
+
+/// The sequence after a batch. It goes back to 0 after the greatest number.
+pub(super) fn after(sequence: i32, records: usize) -> i32 {
+    let next = i64::from(sequence) + i64::try_from(records).unwrap_or(i64::MAX);
+    i32::try_from(next % (i64::from(i32::MAX) + 1)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: Identity = Identity { id: 7, epoch: 0 };
+    const NEXT: Identity = Identity { id: 7, epoch: 1 };
+
+    fn time(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn lane(records: u64) -> Lane {
+        let mut lane = Lane::new();
+        lane.renew(ID);
+        for n in 0..records {
+            lane.push(waiting(n));
+            // Each a batch of its own.
+            lane.fill();
+        }
+        lane
+    }
+
+    fn waiting(n: u64) -> Waiting {
+        let record = Unsent { key: bytes::Bytes::new(), value: None };
+        Waiting { record, ticket: (n, 0), expires: time(1_000) }
+    }
+
+    fn sequences(lane: &mut Lane, now: u64) -> Vec<i32> {
+        std::iter::from_fn(|| lane.send(time(now)).map(|batch| batch.sequence)).collect()
+    }
+
+    #[test]
+    fn five_batches_are_in_flight_and_answers_make_room() {
+        let mut lane = lane(5);
+        lane.push(waiting(5));
+        assert_eq!(sequences(&mut lane, 0), [0, 1, 2, 3, 4]);
+        let told = lane.answer(ID, 0, Said::Appended(Offset(40)), time(0));
+        assert_eq!(told, [((0, 0), Delivery::Appended(Offset(40)))]);
+        assert_eq!(sequences(&mut lane, 0), [5]);
+    }
+
+    #[test]
+    fn a_lost_batch_is_sent_again_with_its_number_and_those_behind_it_after_it() {
+        let mut lane = lane(3);
+        assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
+        assert_eq!(lane.answer(ID, 0, Said::Perhaps("no answer".into()), time(100)), []);
+        assert_eq!(lane.answer(ID, 1, Said::OutOfOrder, time(100)), []);
+        assert_eq!(sequences(&mut lane, 99), [] as [i32; 0]);
+        assert_eq!(lane.wake(), Some(time(100)));
+        assert_eq!(sequences(&mut lane, 100), [0, 1]);
+    }
+
+    #[test]
+    fn what_may_have_been_appended_ends_unknown_and_what_was_not_gets_new_numbers() {
+        let mut lane = lane(3);
+        assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
+        lane.answer(ID, 0, Said::Perhaps("no answer".into()), time(100));
+        lane.answer(ID, 1, Said::OutOfOrder, time(100));
+        lane.answer(ID, 2, Said::OutOfOrder, time(100));
+        let told = lane.expire(time(1_000));
+        assert!(matches!(told[..], [
+            ((0, 0), Delivery::Unknown(_)),
+            ((1, 0), Delivery::Failed(_)),
+            ((2, 0), Delivery::Failed(_)),
+        ]));
+        lane.push(waiting(3));
+        assert!(lane.needs_identity());
+        assert_eq!(lane.renew(NEXT), []);
+        let next = lane.send(time(1_000)).map(|batch| (batch.identity, batch.sequence));
+        assert_eq!(next, Some((NEXT, 0)));
+    }
+
+    #[test]
+    fn a_refused_batch_leaves_a_hole_and_the_rest_goes_on_under_a_new_identity() {
+        let mut lane = lane(2);
+        assert_eq!(sequences(&mut lane, 0), [0, 1]);
+        let told = lane.answer(ID, 0, Said::Refused("too large".into()), time(0));
+        assert_eq!(told, [((0, 0), Delivery::Failed("too large".into()))]);
+        assert!(!lane.needs_identity(), "one is in flight");
+        lane.answer(ID, 1, Said::OutOfOrder, time(0));
+        assert!(lane.needs_identity());
+        lane.renew(NEXT);
+        assert_eq!(sequences(&mut lane, 0), [0]);
+        let told = lane.answer(NEXT, 0, Said::Appended(Offset(3)), time(0));
+        assert_eq!(told, [((1, 0), Delivery::Appended(Offset(3)))]);
+    }
+
+    #[test]
+    fn the_number_after_the_greatest_is_0() {
+        assert_eq!(after(0, 3), 3);
+        assert_eq!(after(i32::MAX, 1), 0);
+        assert_eq!(after(i32::MAX - 1, 4), 2);
+    }
+}

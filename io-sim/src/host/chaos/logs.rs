@@ -1,0 +1,76 @@
+//! Partitions whose leaders move, and whose logs are rolled, compacted and trimmed.
+
+use super::Chaos;
+use crate::{
+    choice::Entity,
+    fault::{Draw, FaultKind},
+    host::atlas::partitions,
+    wire::{
+        BrokerId, CONSUMER_OFFSETS, ElectLeadersRequest, Input, Maintenance, Node, Offset,
+        PartitionState, TRANSACTION_STATE, TopicPartition,
+    },
+};
+
+/// What each kind lets a broker do.
+const KINDS: [(FaultKind, fn(Draw) -> Maintenance); 3] = [
+    (FaultKind::SegmentRolled, |_| Maintenance::Roll),
+    (FaultKind::CompactionNow, |draw| {
+        let some = draw.between("offset", 0, 2_000);
+        let up_to = if draw.pick("up-to", 2) == 0 { u64::MAX } else { some };
+        Maintenance::Compact { up_to: Offset(up_to) }
+    }),
+    (FaultKind::RetentionNow, |_| Maintenance::Retain),
+];
+
+const MOVES: [FaultKind; 2] = [FaultKind::LeaderMoved, FaultKind::CoordinatorMoved];
+
+impl Chaos {
+    pub(super) fn strike_logs(&self) {
+        let kinds = KINDS.iter().map(|(kind, _)| *kind).chain(MOVES);
+        if !kinds.into_iter().any(|kind| self.sim().may(kind)) {
+            return;
+        }
+        let Some(image) = self.image() else { return };
+        for (partition, state) in partitions(&image) {
+            let Some(leader) = state.leader else { continue };
+            let entity = self.sim().entity(&partition.to_string());
+            self.strike_leader(&partition, state, leader, entity);
+            for (kind, work) in KINDS {
+                if let Some(draw) = self.sim().fault(kind, entity) {
+                    self.maintain(&partition, leader, work(draw));
+                }
+            }
+        }
+    }
+
+    fn strike_leader(
+        &self,
+        partition: &TopicPartition,
+        state: &PartitionState,
+        leader: BrokerId,
+        entity: Entity,
+    ) {
+        let topic = partition.topic.as_str();
+        let kind = if topic == CONSUMER_OFFSETS || topic == TRANSACTION_STATE {
+            FaultKind::CoordinatorMoved
+        } else {
+            FaultKind::LeaderMoved
+        };
+        let others: Vec<_> = state.in_sync.iter().filter(|it| **it != leader).copied().collect();
+        let may = |_| !others.is_empty();
+        if let Some(draw) = self.sim().fault_if(kind, entity, may) {
+            let picked = draw.pick("leader", others.len() as u64);
+            let to = others[usize::try_from(picked).expect("one of few")];
+            let partitions = vec![(partition.clone(), Some(to))];
+            // Whether it works out is no concern of ours.
+            drop(self.0.cluster.ask(Node::Controller, ElectLeadersRequest { partitions }));
+        }
+    }
+
+    /// A cleaner runs on every replica for itself; the leader's is what readers see.
+    fn maintain(&self, partition: &TopicPartition, leader: BrokerId, work: Maintenance) {
+        if let Some(host) = self.0.cluster.brokers().get(&leader) {
+            host.input(Input::Maintain { partition: partition.clone(), work });
+        }
+    }
+}

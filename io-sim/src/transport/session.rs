@@ -1,0 +1,255 @@
+//! The side of the services: a member of a service's consumer group that keeps to the laws.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{FutureExt, StreamExt};
+use tidelog_core::{
+    Layout, Offset, PartitionId, Spec, Timestamp, Topic,
+    port::{Commit, CommitOutcome, Event, Restored, Session, SessionError, Store, TaskId, Wait},
+};
+
+use super::{
+    commit::{Committer, Committing},
+    ends,
+    inputs::{End, Inputs},
+    restore,
+    Shared,
+};
+use crate::client::{Cluster, Fetcher, GroupEvent, Member};
+
+/// A member of a service's consumer group, with a consumer and a transactional producer of its own.
+pub struct SimSession<S: Store> {
+    shared: Shared<S>,
+    spec: &'static Spec,
+    cluster: Cluster,
+    member: Member,
+    fetcher: Fetcher,
+    committer: Committer,
+    inputs: Inputs,
+    readings: u64,
+    committing: Option<Committing>,
+    /// The partitions that are ours, as far as the runner has been told.
+    assigned: BTreeSet<PartitionId>,
+    /// What was released while a commit was under way that covers it.
+    releasing: Vec<PartitionId>,
+    over: Option<SessionError>,
+}
+
+impl<S: Store> SimSession<S> {
+    pub(super) fn new(
+        shared: Shared<S>,
+        spec: &'static Spec,
+        cluster: Cluster,
+        member: Member,
+        fetcher: Fetcher,
+        committer: Committer,
+    ) -> Self {
+        Self {
+            shared,
+            spec,
+            cluster,
+            member,
+            fetcher,
+            committer,
+            inputs: Inputs::default(),
+            readings: 0,
+            committing: None,
+            assigned: BTreeSet::new(),
+            releasing: Vec::new(),
+            over: None,
+        }
+    }
+
+    fn poll_next(
+        &mut self,
+        wait: Wait,
+        timer: &mut Pin<Box<impl Future<Output = ()>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Event, SessionError>> {
+        assert!(wait != Wait::Commit || self.committing.is_some(), "no commit is under way");
+        if let Some(committing) = &mut self.committing
+            && let Poll::Ready(outcome) = committing.outcome.poll_unpin(context)
+        {
+            let outcome = outcome.unwrap_or_else(|_| Err(self.reason()));
+            return Poll::Ready(self.conclude(outcome));
+        }
+        if wait == Wait::Commit {
+            return Poll::Pending;
+        }
+        if let Some(over) = &self.over {
+            return Poll::Ready(Err(over.clone()));
+        }
+        while let Poll::Ready(Some(event)) = self.member.events.poll_next_unpin(context) {
+            if let Some(event) = self.learn(event) {
+                return Poll::Ready(event);
+            }
+        }
+        while let Poll::Ready(Some(fetched)) = self.fetcher.fetched.poll_next_unpin(context) {
+            if let Err(error) = self.inputs.take(fetched) {
+                self.over = Some(error.clone());
+                return Poll::Ready(Err(error));
+            }
+        }
+        if let Some(taken) = self.inputs.next() {
+            self.fetcher.consumed(taken.place, taken.bytes);
+            return Poll::Ready(Ok(taken.event));
+        }
+        match wait {
+            Wait::No => Poll::Ready(Ok(Event::Idle)),
+            Wait::Until(_) => timer.as_mut().poll(context).map(|()| Ok(Event::Idle)),
+            Wait::Forever | Wait::Commit => Poll::Pending,
+        }
+    }
+
+    /// What the group's news means to the runner.
+    fn learn(&mut self, event: GroupEvent) -> Option<Result<Event, SessionError>> {
+        match event {
+            GroupEvent::Assigned(partition) => {
+                self.assigned.insert(partition);
+                Some(Ok(Event::Assigned(partition)))
+            }
+            GroupEvent::Revoked(partition) => Some(Ok(Event::Revoked(partition))),
+            GroupEvent::Over(error) => {
+                self.over = Some(error.clone());
+                Some(Err(error))
+            }
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        outcome: Result<CommitOutcome, SessionError>,
+    ) -> Result<Event, SessionError> {
+        self.committing = None;
+        for partition in std::mem::take(&mut self.releasing) {
+            self.member.release(partition);
+        }
+        match outcome {
+            Ok(outcome) => Ok(Event::Committed(outcome)),
+            Err(error) => {
+                self.over = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn reason(&self) -> SessionError {
+        let ended = || SessionError::Lost("its producer has ended".into());
+        self.over.clone().unwrap_or_else(ended)
+    }
+
+    fn task(&self, partition: PartitionId) -> TaskId {
+        TaskId { service: self.spec.name, partition }
+    }
+
+    fn stop_reading(&mut self, partition: PartitionId) {
+        self.inputs.forget(partition);
+        for topic in self.spec.inputs {
+            self.fetcher.stop((*topic, partition));
+        }
+    }
+}
+
+impl<S: Store> Session for SimSession<S> {
+    type Tables = S::Tables;
+
+    fn layout(&self) -> Layout {
+        self.shared.layout
+    }
+
+    fn now(&self) -> Timestamp {
+        self.cluster.now()
+    }
+
+    async fn next(&mut self, wait: Wait) -> Result<Event, SessionError> {
+        let until = match wait {
+            Wait::Until(until) => until,
+            Wait::No | Wait::Forever | Wait::Commit => Timestamp::MAX,
+        };
+        let cluster = self.cluster.clone();
+        let mut timer = Box::pin(async move { cluster.sleep_until(until).await });
+        poll_fn(|context| self.poll_next(wait, &mut timer, context)).await
+    }
+
+    async fn restore(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Restored<S::Tables>, SessionError> {
+        assert!(self.assigned.contains(&partition), "{} was not assigned", self.task(partition));
+        self.stop_reading(partition);
+        if let Some(over) = &self.over {
+            return Err(over.clone());
+        }
+        // What is not known of the last commit is known once its producer has begun anew.
+        self.committer.settled().await?;
+        let group = self.member.group();
+        let restored = restore::restore(
+            &self.cluster,
+            &*self.shared.store,
+            group,
+            self.spec,
+            partition,
+        )
+        .await?;
+        for (topic, from) in &restored.positions {
+            let place = (*topic, partition);
+            self.readings += 1;
+            self.inputs.read(place, self.readings, *from);
+            self.fetcher.read(place, self.readings, *from);
+        }
+        Ok(restored)
+    }
+
+    async fn ends(&mut self, partition: PartitionId) -> Result<Vec<(Topic, Offset)>, SessionError> {
+        let mut found = Vec::with_capacity(self.spec.inputs.len());
+        for topic in self.spec.inputs {
+            let place = (*topic, partition);
+            let stable = ends::stable(&self.cluster, place).await?;
+            while let Some(Some(fetched)) = self.fetcher.fetched.next().now_or_never() {
+                self.inputs.take(fetched)?;
+            }
+            let end = match self.inputs.end(*topic, partition, stable) {
+                End::Known(end) => end,
+                End::After(known) => ends::look(&self.cluster, place, known, stable).await?,
+            };
+            found.push((*topic, end));
+        }
+        Ok(found)
+    }
+
+    fn begin_commit(&mut self, commit: Commit) {
+        assert!(self.committing.is_none(), "a commit is under way");
+        for task in &commit.tasks {
+            let id = self.task(task.partition);
+            assert!(self.assigned.contains(&task.partition), "{id} commits, and was not assigned");
+        }
+        self.committing = Some(self.committer.begin(commit));
+    }
+
+    fn release(&mut self, partition: PartitionId) {
+        self.stop_reading(partition);
+        if !self.assigned.remove(&partition) {
+            return;
+        }
+        match &self.committing {
+            Some(committing) if committing.covers(partition) => self.releasing.push(partition),
+            Some(_) | None => self.member.release(partition),
+        }
+    }
+
+    fn park(&mut self, partition: PartitionId) {
+        self.inputs.park(partition);
+    }
+}
+
+impl<S: Store> fmt::Debug for SimSession<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimSession({}, {:?})", self.spec.name, self.assigned)
+    }
+}
