@@ -92,6 +92,9 @@ impl Store {
                 let found = format.to_vec();
                 return Err(OpenError::Format { path: path.into(), found, known: FORMAT });
             }
+            None if !self.rows.is_empty().map_err(failed)? => {
+                return Err(OpenError::NoFormat { path: path.into() });
+            }
             None => {
                 let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
                 batch.insert(&self.rows, keys::FORMAT, [FORMAT]);
