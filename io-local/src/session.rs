@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures_timer::Delay;
@@ -70,6 +71,10 @@ impl Transport for LocalTransport {
             last: None,
             outcome: None,
         })
+    }
+
+    async fn pause(&self, length: Duration) {
+        Delay::new(length).await;
     }
 }
 
