@@ -44,6 +44,7 @@ mod keys;
 pub mod limits;
 mod path;
 mod problem;
+mod readiness;
 mod respond;
 mod routes;
 mod send;
@@ -53,6 +54,7 @@ mod settings;
 use axum::{Router, middleware};
 use tidelog_driver::Driver;
 
+pub use readiness::{Ailments, Readiness};
 pub use server::serve;
 pub use settings::{CorsOrigin, Settings};
 

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Busy,
     /// The gateway has just been started, and does not know the databases yet.
     NotReady,
+    /// Tasks of this node do not do their work.
+    TasksNotRunning,
     /// The cursor is not one of this list.
     InvalidCursor,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 9] = [
+    const OWN: [Self; 10] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -56,6 +58,7 @@ impl Kind {
         Self::RequestInFlight,
         Self::Busy,
         Self::NotReady,
+        Self::TasksNotRunning,
         Self::InvalidCursor,
     ];
 
@@ -82,6 +85,7 @@ impl Kind {
             Self::RequestInFlight =>      ("request-in-flight",      S::CONFLICT,                        "A request under this key is still under way",   true),
             Self::Busy =>                 ("busy",                   S::SERVICE_UNAVAILABLE,             "Too many requests are under way",               true),
             Self::NotReady =>             ("not-ready",              S::SERVICE_UNAVAILABLE,             "The gateway is not ready yet",                  true),
+            Self::TasksNotRunning =>      ("tasks-not-running",      S::SERVICE_UNAVAILABLE,             "Some tasks of this node do not do their work",  true),
             Self::InvalidCursor =>        ("invalid-cursor",         S::BAD_REQUEST,                     "The cursor is not one of this list",            false),
         };
         Row { name, status, title, retryable }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::readiness::Readiness;
+
 /// How the gateway behaves. Limits that are the same everywhere are in [`crate::limits`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How long a request is waited for before it is answered as `outcome-unknown`.
     pub answer_timeout: Duration,
@@ -22,6 +24,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// Web pages of which origins may use the gateway.
     pub cors_origin: CorsOrigin,
+    /// What `/readyz` asks about the tasks of this node.
+    pub readiness: Readiness,
 }
 
 /// Web pages of which origins may use the gateway.
@@ -62,6 +66,7 @@ impl Default for Settings {
             bodies_bytes_max: 256 * 1024 * 1024,
             drain_timeout: Duration::from_secs(20),
             cors_origin: CorsOrigin::Off,
+            readiness: Readiness::default(),
         }
     }
 }

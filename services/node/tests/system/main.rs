@@ -9,3 +9,4 @@ mod json_patch_suite;
 mod limits;
 mod movies;
 mod node;
+mod readiness;
