@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::settings::CorsOrigin;
+use crate::{origin::Origin, settings::CorsOrigin};
 
 /// Which origins are let in.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Cors(Arc<Origins>);
 #[derive(Debug)]
 enum Origins {
     Any,
-    Only(Vec<HeaderValue>),
+    Only(Vec<Origin>),
 }
 
 impl Cors {
@@ -27,10 +27,7 @@ impl Cors {
         let origins = match setting {
             CorsOrigin::Off => return None,
             CorsOrigin::Any => Origins::Any,
-            CorsOrigin::Only(origins) => {
-                let values = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
-                Origins::Only(values.collect())
-            }
+            CorsOrigin::Only(origins) => Origins::Only(origins.clone()),
         };
         Some(Self(Arc::new(origins)))
     }
@@ -39,7 +36,10 @@ impl Cors {
     fn allows(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match &*self.0 {
             Origins::Any => Some(HeaderValue::from_static("*")),
-            Origins::Only(origins) => origins.contains(origin).then(|| origin.clone()),
+            Origins::Only(origins) => {
+                let asks: Origin = origin.to_str().ok()?.parse().ok()?;
+                origins.contains(&asks).then(|| origin.clone())
+            }
         }
     }
 

@@ -42,6 +42,7 @@ mod headers;
 mod json;
 mod keys;
 pub mod limits;
+mod origin;
 mod path;
 mod problem;
 mod readiness;
@@ -54,6 +55,7 @@ mod settings;
 use axum::{Router, middleware};
 use tidelog_driver::Driver;
 
+pub use origin::{Origin, OriginError};
 pub use readiness::{Ailments, Readiness};
 pub use server::serve;
 pub use settings::{CorsOrigin, Settings};

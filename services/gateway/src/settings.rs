@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::readiness::Readiness;
+use crate::{
+    origin::{Origin, OriginError},
+    readiness::Readiness,
+};
 
 /// How the gateway behaves. Limits that are the same everywhere are in [`crate::limits`].
 #[derive(Clone, Debug)]
@@ -36,22 +39,25 @@ pub enum CorsOrigin {
     Off,
     /// Of any.
     Any,
-    /// Of these, as in `https://app.example`.
-    Only(Vec<String>),
+    /// Of these.
+    Only(Vec<Origin>),
 }
 
 impl CorsOrigin {
     /// Reads what a flag says: no origins, `*` among them, or a list.
-    #[must_use]
-    pub fn from_list(origins: Vec<String>) -> Self {
-        if origins.is_empty() {
-            Self::Off
-        } else if origins.iter().any(|origin| origin == "*") {
-            Self::Any
-        } else {
-            let trimmed = |origin: String| origin.trim_end_matches('/').to_owned();
-            Self::Only(origins.into_iter().map(trimmed).collect())
-        }
+    ///
+    /// # Errors
+    ///
+    /// If something in the list is no origin.
+    pub fn from_list<S: AsRef<str>>(origins: &[S]) -> Result<Self, OriginError> {
+        let (any, named): (Vec<_>, Vec<_>) =
+            origins.iter().map(AsRef::as_ref).partition(|origin: &&str| *origin == "*");
+        let named = named.into_iter().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(match (any.is_empty(), named.is_empty()) {
+            (true, true) => Self::Off,
+            (true, false) => Self::Only(named),
+            (false, _) => Self::Any,
+        })
     }
 }
 
@@ -77,11 +83,11 @@ mod tests {
 
     #[test]
     fn a_star_among_the_origins_allows_any() {
-        let list = |origins: &[&str]| {
-            CorsOrigin::from_list(origins.iter().map(ToString::to_string).collect())
-        };
-        assert_eq!(list(&[]), CorsOrigin::Off);
-        assert_eq!(list(&["http://a", "*"]), CorsOrigin::Any);
-        assert_eq!(list(&["http://a/"]), CorsOrigin::Only(vec!["http://a".into()]));
+        let list = |origins: &[&str]| CorsOrigin::from_list(origins);
+        assert_eq!(list(&[]), Ok(CorsOrigin::Off));
+        assert_eq!(list(&["http://a", "*"]), Ok(CorsOrigin::Any));
+        let only = "http://a".parse().expect("an origin");
+        assert_eq!(list(&["http://a/"]), Ok(CorsOrigin::Only(vec![only])));
+        assert!(list(&["*", "a"]).is_err());
     }
 }

@@ -106,7 +106,7 @@ async fn serve_http(
     let gateway = tidelog_gateway::Settings {
         answer_timeout: settings.answer_timeout,
         drain_timeout: DRAIN_TIMEOUT,
-        cors_origin: CorsOrigin::from_list(settings.cors_origins.clone()),
+        cors_origin: CorsOrigin::from_list(&settings.cors_origins)?,
         readiness,
         ..tidelog_gateway::Settings::default()
     };
