@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{origin::Origin, settings::CorsOrigin};
+use crate::{headers::host::check_host, origin::Origin, settings::CorsOrigin};
 
 /// Which origins are let in.
 #[derive(Clone, Debug)]
@@ -54,6 +54,9 @@ impl Cors {
 /// Answers preflights, and lets the pages of allowed origins read what others are answered.
 pub(crate) async fn apply(State(cors): State<Cors>, request: Request, next: Next) -> Response {
     let headers = request.headers();
+    if let Err(failure) = check_host(request.version(), headers) {
+        return failure.into_response();
+    }
     let allowed = headers.get(header::ORIGIN).and_then(|origin| cors.allows(origin));
     let is_preflight = request.method() == Method::OPTIONS
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

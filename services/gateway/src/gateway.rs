@@ -14,6 +14,7 @@ use tidelog_driver::Driver;
 use crate::{
     body::{self, Budget},
     failure::Failure,
+    headers::host::check_host,
     keys::Keys,
     limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX},
     problem::Kind,
@@ -136,6 +137,7 @@ impl FromRequest<Gateway> for Arrival {
 }
 
 fn check_header(head: &request::Parts) -> Result<(), Failure> {
+    check_host(head.version, &head.headers)?;
     let fields = head.headers.len();
     if fields > HEADER_FIELDS_MAX {
         return Err(Failure::new(

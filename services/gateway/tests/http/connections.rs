@@ -78,6 +78,24 @@ fn what_is_no_http_is_answered_with_400_and_closed() {
 }
 
 #[test]
+fn a_request_names_one_host() {
+    script(async |shop| {
+        let body = "content-length: 2\r\n\r\n{}";
+        for host in ["", "host: a\r\nhost: b\r\n", "host: a\r\nhost: a\r\n", "host: a b\r\n"] {
+            for start in [format!("PUT {PATH}"), "GET /healthz".into(), "OPTIONS /".into()] {
+                let request = format!("{start} HTTP/1.1\r\n{host}{body}");
+                let text = read_all(&mut connect(&shop, &request).await).await;
+                assert!(text.starts_with("HTTP/1.1 400"), "{host:?}: {text}");
+                assert!(text.contains("/problems/bad-request") && text.contains("Host"), "{text}");
+            }
+        }
+        let old = read_all(&mut connect(&shop, "GET /healthz HTTP/1.0\r\n\r\n").await).await;
+        assert!(old.starts_with("HTTP/1.0 200"), "{old}");
+        shop.get(PATH).await.is(404);
+    });
+}
+
+#[test]
 fn a_chunked_body_is_taken() {
     script(async |shop| {
         let request = format!(
