@@ -23,8 +23,8 @@
 //!   its database was there.
 //! - Every answer that is no success is a problem document (RFC 9457), but for those that hyper gives
 //!   before there is a request, which have no body: 400 to bytes that are no HTTP, 414 to a target
-//!   and 431 to a header beyond all bounds. A connection whose header does not come to an end in time
-//!   is closed without an answer.
+//!   and 431 to a header beyond all bounds. A connection that is idle for too long is closed without an
+//!   answer.
 //! - The documents of a batch's answer are all there, or left out together where they do not fit into
 //!   one record; then it has `"values":"omitted"` beside `parts`.
 //! - `request_id` in a problem is the request's name in the log, if it got there. Otherwise it is a

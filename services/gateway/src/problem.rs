@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     /// The body did not come in time.
     BodyTimeout,
+    /// The header did not come in time.
+    HeaderTimeout,
     /// The target and the header fields are too large together.
     HeaderTooLarge,
     /// An earlier request under the same idempotency key is still under way.
@@ -49,11 +51,12 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 10] = [
+    const OWN: [Self; 11] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::BodyTimeout,
+        Self::HeaderTimeout,
         Self::HeaderTooLarge,
         Self::RequestInFlight,
         Self::Busy,
@@ -81,6 +84,7 @@ impl Kind {
             Self::MethodNotAllowed =>     ("method-not-allowed",     S::METHOD_NOT_ALLOWED,              "The method is not allowed here",                false),
             Self::UnsupportedMediaType => ("unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE,          "The body is of a media type not taken here",    false),
             Self::BodyTimeout =>          ("body-timeout",           S::REQUEST_TIMEOUT,                 "The body did not come in time",                 true),
+            Self::HeaderTimeout =>        ("header-timeout",         S::REQUEST_TIMEOUT,                 "The header did not come in time",               true),
             Self::HeaderTooLarge =>       ("header-too-large",       S::REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large",                       false),
             Self::RequestInFlight =>      ("request-in-flight",      S::CONFLICT,                        "A request under this key is still under way",   true),
             Self::Busy =>                 ("busy",                   S::SERVICE_UNAVAILABLE,             "Too many requests are under way",               true),

@@ -34,7 +34,31 @@ fn a_header_that_does_not_come_to_an_end_is_given_up() {
     script_with(settings, async |shop| {
         let mut stream = connect(&shop, "GET / HTTP/1.1\r\nx-slow: ").await;
         let text = read_all(&mut stream).await;
-        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+        assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text}");
+        assert!(text.contains("connection: close\r\n"), "{text}");
+        assert!(text.contains("/problems/header-timeout"), "{text}");
+    });
+}
+
+#[test]
+fn a_second_header_that_does_not_come_to_an_end_is_given_up_after_the_first_answer() {
+    let settings = Settings { header_timeout: Duration::from_millis(200), ..settings() };
+    script_with(settings, async |shop| {
+        let mut stream = connect(&shop, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.expect("an answer");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream.write_all(b"GET /healthz HT").await.expect("the server reads");
+        let text = read_all(&mut stream).await;
+        assert!(text.contains("{\"status\":\"alive\"}HTTP/1.1 408"), "{text}");
+    });
+}
+
+#[test]
+fn a_connection_that_asks_for_nothing_is_closed_without_a_word() {
+    let settings = Settings { header_timeout: Duration::from_millis(200), ..settings() };
+    script_with(settings, async |shop| {
+        assert_eq!(read_all(&mut connect(&shop, "").await).await, "");
     });
 }
 
