@@ -107,6 +107,7 @@ macro_rules! query_laws {
                 a_snapshot_stays_as_it_was
                 a_snapshot_waits_until_its_task_has_read_a_record
                 a_snapshot_says_when_its_task_does_not_get_that_far
+                a_snapshot_does_not_come_from_a_record_that_there_is_not
             }
         }
     };

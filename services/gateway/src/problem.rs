@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     TasksNotRunning,
     /// The cursor is not one of this list.
     InvalidCursor,
+    /// The position is not one of this log.
+    UnknownPosition,
 }
 
 /// What is told about a kind of problem.
@@ -51,7 +53,7 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 11] = [
+    const OWN: [Self; 12] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -63,6 +65,7 @@ impl Kind {
         Self::NotReady,
         Self::TasksNotRunning,
         Self::InvalidCursor,
+        Self::UnknownPosition,
     ];
 
     /// Every kind.
@@ -90,6 +93,7 @@ impl Kind {
             Self::Busy =>                 ("busy",                   S::SERVICE_UNAVAILABLE,             "Too many requests are under way",               true),
             Self::NotReady =>             ("not-ready",              S::SERVICE_UNAVAILABLE,             "The gateway is not ready yet",                  true),
             Self::TasksNotRunning =>      ("tasks-not-running",      S::SERVICE_UNAVAILABLE,             "Some tasks of this node do not do their work",  true),
+            Self::UnknownPosition =>      ("unknown-position",       S::BAD_REQUEST,                     "The position is not one of this log",           false),
             Self::InvalidCursor =>        ("invalid-cursor",         S::BAD_REQUEST,                     "The cursor is not one of this list",            false),
         };
         Row { name, status, title, retryable }

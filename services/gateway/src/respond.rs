@@ -204,6 +204,7 @@ impl From<Error> for Failure {
             Error::UnknownDatabase(database) => unknown_database(&database),
             Error::Problem { problem, revision } => Self::from(problem).at(revision),
             Error::Unavailable(reason) => Self::new(ProblemKind::Unavailable, reason),
+            Error::NoSuchPosition { .. } => Self::new(Kind::UnknownPosition, error),
             Error::Rejected(_) | Error::Closed | Error::Prefix(_) => {
                 Self::new(ProblemKind::Unavailable, error)
             }

@@ -271,8 +271,11 @@ impl Driver {
             Ok(Answer::Unreadable) => Err(unreadable(task, "its state could not be read")),
             Ok(Answer::NotOffered) => Err(unavailable("the task answers no such question")),
             Ok(answer) => Ok(answer),
+            Err(AskError::Beyond { position, end }) => Err(Error::NoSuchPosition { position, end }),
             Err(AskError::Unavailable(reason)) => Err(unreadable(task, &reason)),
-            Err(error) => Err(unavailable(&error.to_string())),
+            Err(error @ (AskError::NotOwner(_) | AskError::NotReached { .. })) => {
+                Err(unavailable(&error.to_string()))
+            }
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::{
     headers::{
         condition::{condition, no_condition},
         media::{self, PatchType},
-        position::position,
     },
     limits::{DOCUMENT_BODY_BYTES_MAX, PATCH_BODY_BYTES_MAX},
     path, respond,
@@ -35,7 +34,7 @@ async fn read(arrival: Arrival) -> Answer {
     let id = entity_id(&arrival)?;
     let headers = arrival.headers();
     let condition = condition(headers)?;
-    let at_least = position(headers)?;
+    let at_least = arrival.at_least()?;
     let gateway = &arrival.gateway;
     let entity = gateway.driver().read(&id, at_least, gateway.deadline()).await?;
     let Some(EntityView { revision, value, .. }) = entity else {
