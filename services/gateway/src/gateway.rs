@@ -8,13 +8,13 @@ use axum::{
     http::{HeaderMap, Method, request},
     response::{IntoResponse, Response},
 };
-use tidelog_core::{CollectionId, DatabaseId, Position, ProblemKind, Timestamp};
-use tidelog_driver::Driver;
+use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
+use tidelog_driver::{Driver, Positions};
 
 use crate::{
     body::{self, Budget},
     failure::Failure,
-    headers::{host::check_host, position::position},
+    headers::{host::check_host, position::positions},
     keys::Keys,
     limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX},
     problem::Kind,
@@ -106,9 +106,9 @@ impl Arrival {
         &self.head.headers
     }
 
-    /// The position that a read is to be at or after, if its sender wants that.
-    pub(crate) fn at_least(&self) -> Result<Option<Position>, Failure> {
-        position(self.headers(), self.gateway.driver().layout())
+    /// The positions that a read is to be at or after, if its sender wants that.
+    pub(crate) fn at_least(&self) -> Result<Positions, Failure> {
+        positions(self.headers(), self.gateway.driver().layout())
     }
 
     /// Reads the body, once.
