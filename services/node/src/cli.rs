@@ -3,6 +3,7 @@
 mod data;
 mod entity;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,31 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Cli {
+    /// Whether results, and failures with them, are for a program.
+    pub(crate) fn wants_json(&self) -> bool {
+        let output = match &self.command {
+            Some(Command::Get(args)) => args.output,
+            Some(Command::Put(args)) => args.output,
+            Some(Command::Patch(args)) => args.output,
+            Some(Command::Delete(args)) => args.output,
+            Some(Command::List(args)) => args.output,
+            Some(Command::Provision(args)) => args.output,
+            Some(Command::Databases(output)) => *output,
+            Some(Command::Import(args)) => args.output,
+            Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
+                return false;
+            }
+        };
+        output.json
+    }
+}
+
+/// Whether arguments that cannot be understood as a whole ask for JSON.
+pub(crate) fn says_json(args: impl IntoIterator<Item = OsString>) -> bool {
+    args.into_iter().take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
 /// Where the node is that a client command speaks to.
@@ -130,7 +156,12 @@ Ids are database/collection/zone/entity, as in shop/orders/eu/42; where the zone
 (shop/orders/42) it is `default`.
 
 Exit codes: 0 done; 1 the node said no, or some documents were refused; 2 wrong call;
-3 the node cannot be reached; 130 stopped by Ctrl-C.";
+3 the node cannot be reached; 130 stopped by Ctrl-C.
+
+With --json a failure is an object on the last line of standard error:
+  {\"error\":{\"kind\",\"message\",\"exit_code\",\"advice\",\"problem\"}}
+kind is refused (1), failed (1), wrong-call (2), unreachable (3) or interrupted (130); problem is the
+node's problem document (RFC 9457), where it gave one. Standard output has results and nothing else.";
 
 const SERVE_EXAMPLES: &str = "\
 Settings come from the defaults, then the TOML file, then the environment, then these flags; later
