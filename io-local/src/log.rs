@@ -15,14 +15,14 @@ use bytes::Bytes;
 use fjall::Snapshot;
 use futures_channel::oneshot;
 use tidelog_core::{
-    Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
+    Destination, Layout, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
     port::TaskId,
 };
 
 use crate::{
     OpenError, Settings,
     client::LocalClient,
-    database::{Progress, Store},
+    database::{self, Progress, Store},
     group::{Group, News},
     partition::Partition,
     pending::Pending,
@@ -39,7 +39,7 @@ use crate::{
 /// [`LocalLog::close`], or when it is dropped: what was committed is then durable, and whoever
 /// still waits for something is told that the log is closed.
 pub struct LocalLog {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -79,6 +79,22 @@ impl LocalLog {
         });
         let writer = writer::start(Arc::clone(&shared), chains).map_err(OpenError::Thread)?;
         Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// The layout that a data folder was made with; `None` if there is no log in it. Nothing is made
+    /// where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalLog::open`].
+    pub fn layout_of(path: &Path) -> Result<Option<Layout>, OpenError> {
+        database::layout_of(path)
+    }
+
+    /// How many partitions the topics have.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.shared.settings.layout
     }
 
     /// The side of the services.

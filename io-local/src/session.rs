@@ -11,7 +11,7 @@ use std::{
 
 use futures_timer::Delay;
 use tidelog_core::{
-    Layout, Offset, Overlay, PartitionId, Spec, Timestamp, Topic,
+    Layout, Offset, PartitionId, Spec, Timestamp, Topic,
     port::{
         Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskCommit, TaskId,
         Transport, Wait,
@@ -19,9 +19,10 @@ use tidelog_core::{
 };
 
 use crate::{
+    commit::Prepared,
     database::{Place, Progress},
     group::{Group, News},
-    log::{Routed, SessionState, Shared, State, Task},
+    log::{SessionState, Shared, State, Task},
     partition::Partition,
     tables::LocalTables,
 };
@@ -402,34 +403,7 @@ impl Drop for LocalSession {
     }
 }
 
-/// What one task did, ready to be done.
-struct Prepared {
-    id: TaskId,
-    progress: Progress,
-    rows: Arc<Overlay>,
-    sends: Vec<Routed>,
-}
-
 impl State {
-    /// Takes a commit that has been checked. Nothing in it can fail.
-    fn commit(&mut self, prepared: Vec<Prepared>, wake: &mut Vec<Waker>) {
-        self.commit_number += 1;
-        self.has_progress = true;
-        for Prepared { id, progress, rows, sends } in prepared {
-            let task = self.tasks.get_mut(&id).expect("it was checked that it is there");
-            task.progress = progress;
-            task.is_dirty = true;
-            task.pending.add(self.commit_number, &rows);
-            self.backlog_bytes += rows.bytes();
-            if !rows.is_empty() {
-                self.commits.push((id, rows));
-            }
-            for record in sends {
-                self.append(record, wake);
-            }
-        }
-    }
-
     /// Tells members what their group has for them.
     pub(crate) fn tell(&mut self, news: Vec<(u64, News)>, wake: &mut Vec<Waker>) {
         for (session, news) in news {

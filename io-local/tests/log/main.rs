@@ -2,5 +2,6 @@
 
 mod clock;
 mod formats;
+mod lost;
 mod regressions;
 mod retention;

@@ -2,6 +2,7 @@
 
 mod data;
 mod entity;
+mod tasks;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
+pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
 
 use crate::settings::{Layer, parse_duration};
 
@@ -39,6 +41,7 @@ impl Cli {
             Some(Command::Provision(args)) => args.output,
             Some(Command::Databases(output)) => *output,
             Some(Command::Import(args)) => args.output,
+            Some(Command::Tasks(args)) => args.output(),
             Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
                 return false;
             }
@@ -106,6 +109,9 @@ pub(crate) enum Command {
     /// Export a collection or a zone as NDJSON
     #[command(after_help = EXPORT_HELP)]
     Export(ExportArgs),
+    /// Look after the tasks of a node that does not run: how far they are, and whether input is lost
+    #[command(after_help = TASKS_HELP)]
+    Tasks(TasksArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  tidelog completions bash > \
                             ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
@@ -227,6 +233,19 @@ Examples:
   tidelog import movies.json --into shop/movies
   tidelog import orders.ndjson.gz --into shop/orders/eu --id /order/number
   tidelog export shop/orders | tidelog import - --into shop2/orders --entities";
+
+const TASKS_HELP: &str = "\
+Prints a line for each input of each task: the task, the topic, the offset to be read next, and the
+state. It works on the data folder, so the node must be stopped.
+
+A task whose input was removed before it read it stops, and /readyz names it. `skip` moves it to the
+first record that is still there, never over one that is, and leaves a dead letter that names the
+lost range and who asked. It is all done, durably, or nothing.
+
+Examples:
+  tidelog tasks --data /var/lib/tidelog
+  tidelog tasks skip entity-storage/3          what would be skipped
+  tidelog tasks skip entity-storage/3 --yes --by ana";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

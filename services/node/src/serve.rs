@@ -58,7 +58,7 @@ pub(crate) fn serve(settings: ServeSettings) -> Result<(), Error> {
 }
 
 /// The services of a node.
-fn services() -> Vec<Box<dyn Service + Send + Sync>> {
+pub(crate) fn services() -> Vec<Box<dyn Service + Send + Sync>> {
     vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
