@@ -20,7 +20,7 @@ use crate::{
     partition::Partition,
     segments::{Chain, Class, Segment},
     settings::Settings,
-    torn_tail,
+    torn_tail, unsynced,
 };
 
 /// The newest format of a data folder that this release knows.
@@ -281,7 +281,8 @@ fn stored_layout(rows: &Keyspace, path: &Path) -> Result<Layout, OpenError> {
         .ok_or_else(|| damaged(path, "its layout cannot be read"))
 }
 
-/// Opens a database, after mending what an interrupted first start or a loss of power has left.
+/// Opens a database, after mending what an interrupted first start, a failed sync or a loss of power
+/// has left.
 pub(crate) fn open(
     path: &Path,
     open: impl Fn() -> fjall::Result<Database>,
@@ -291,6 +292,7 @@ pub(crate) fn open(
         source => OpenError::Database { path: path.into(), source },
     };
     first_start::clear(path)?;
+    unsynced::write_again(path)?;
     match open() {
         Err(fjall::Error::JournalRecovery(reason)) => {
             if torn_tail::cut(path).map_err(|error| failed(error.into()))? {

@@ -29,6 +29,7 @@ mod snapshot;
 mod store;
 mod tables;
 mod torn_tail;
+mod unsynced;
 mod waiters;
 mod writer;
 
