@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, Method, request},
+    http::{HeaderMap, HeaderValue, Method, header, request},
     response::{IntoResponse, Response},
 };
 use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
@@ -143,6 +143,7 @@ impl FromRequest<Gateway> for Arrival {
 
 fn check_header(head: &request::Parts) -> Result<(), Failure> {
     check_host(head.version, &head.headers)?;
+    check_coding(&head.headers)?;
     let fields = head.headers.len();
     if fields > HEADER_FIELDS_MAX {
         return Err(Failure::new(
@@ -163,6 +164,17 @@ fn check_header(head: &request::Parts) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a body in a transfer coding that hyper does not take off: it would be read as it came.
+fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let codings = headers.get_all(header::TRANSFER_ENCODING);
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.iter().all(is_chunked) && codings.iter().count() <= 1 {
+        return Ok(());
+    }
+    let why = "a body is sent as it is, or chunked; no other Transfer-Encoding is taken";
+    Err(Failure::bad_request(why).closing())
 }
 
 /// What a route answers, or how it fails.

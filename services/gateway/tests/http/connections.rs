@@ -132,6 +132,40 @@ fn a_chunked_body_is_taken() {
 }
 
 #[test]
+fn a_body_in_another_transfer_coding_is_refused() {
+    script(async |shop| {
+        for coding in ["gzip, chunked", "chunked, chunked", "identity, chunked"] {
+            let request = format!(
+                "PUT {PATH} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: {coding}\r\n\r\n1\r\n7\r\n0\r\n\r\n"
+            );
+            let text = read_all(&mut connect(&shop, &request).await).await;
+            assert!(text.starts_with("HTTP/1.1 400"), "{coding}: {text}");
+            assert!(text.contains("no other Transfer-Encoding"), "{coding}: {text}");
+        }
+        shop.get(PATH).await.is(404);
+    });
+}
+
+/// Where a proxy in front may have seen the body end elsewhere, what comes after it is not taken for
+/// a request (RFC 9112, section 6.1).
+#[test]
+fn after_a_body_of_two_lengths_the_connection_is_closed() {
+    script(async |shop| {
+        let length = "content-length: 4\r\n";
+        let chunked = "transfer-encoding: chunked\r\n";
+        for (one, other) in [(length, chunked), (chunked, length)] {
+            let request = format!(
+                "GET {PATH} HTTP/1.1\r\nhost: x\r\n{one}{other}\r\n0\r\n\r\n\
+                 PUT {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n7"
+            );
+            let text = read_all(&mut connect(&shop, &request).await).await;
+            assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
+        }
+        shop.get(PATH).await.is(404);
+    });
+}
+
+#[test]
 fn a_connection_is_kept_for_many_requests() {
     script(async |shop| {
         let one = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\n\r\n");

@@ -92,6 +92,11 @@ fn a_read_is_at_least_as_new_as_the_position_that_it_names() {
         let (rest, _) = position.rsplit_once(':').expect("an offset");
         let beyond = shop.get(PATH).with("tidelog-position", &format!("{rest}:99999")).await;
         beyond.fails(400, "unknown-position", "forget it and read without").lacks("retry-after");
+        for partition in 0..3 {
+            let last = format!("entity-patches:{partition}:{}", u64::MAX);
+            let list = shop.get("/v1/zones/shop/orders/eu/entities");
+            list.with("tidelog-position", &last).await.fails(400, "unknown-position", &last);
+        }
         let elsewhere = shop.get(PATH).with("tidelog-position", "entity-patches:3:0").await;
         elsewhere.fails(400, "unknown-position", "there is no partition 3");
     });
