@@ -8,11 +8,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header, request},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
 use tidelog_driver::{Driver, Positions};
 
 use crate::{
-    body::{self, Budget},
+    body,
+    budget::Budget,
     failure::Failure,
     headers::{host::check_host, position::positions},
     keys::Keys,
@@ -30,13 +32,15 @@ struct Shared {
     driver: Driver,
     settings: Settings,
     keys: Keys,
-    budget: Budget,
+    bodies: Budget,
+    answers: Budget,
 }
 
 impl Gateway {
     pub(crate) fn new(driver: Driver, settings: Settings) -> Self {
-        let budget = Budget::new(settings.bodies_bytes_max);
-        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), budget }))
+        let bodies = Budget::of_requests(settings.bodies_bytes_max);
+        let answers = Budget::of_answers(settings.answers_bytes_max);
+        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), bodies, answers }))
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -54,6 +58,11 @@ impl Gateway {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Has the body of an answer to a read count among those that have not been taken.
+    pub(crate) fn hold(&self, answer: impl Into<Bytes>) -> Result<Bytes, Failure> {
+        self.0.answers.hold(answer)
     }
 
     /// Refuses what is about a database that has not been provisioned.
@@ -114,7 +123,7 @@ impl Arrival {
     /// Reads the body, once.
     pub(crate) async fn body(&mut self, bytes_max: usize) -> Result<body::Read, Failure> {
         let body = std::mem::take(&mut self.body);
-        let (timeout, budget) = (self.gateway.settings().body_timeout, &self.gateway.0.budget);
+        let (timeout, budget) = (self.gateway.settings().body_timeout, &self.gateway.0.bodies);
         body::read(&self.head.headers, body, bytes_max, timeout, budget).await
     }
 

@@ -34,6 +34,7 @@
 mod again;
 mod batch;
 mod body;
+mod budget;
 mod cors;
 mod cursor;
 mod failure;

@@ -23,6 +23,9 @@ pub struct Settings {
     pub connections_max: usize,
     /// Bytes of bodies that are held at a time; a request beyond is answered with 503.
     pub bodies_bytes_max: usize,
+    /// Bytes of answers to reads that are held at a time, as their readers have not taken them; a read
+    /// beyond is answered with 503.
+    pub answers_bytes_max: usize,
     /// How long requests under way are waited for when the gateway stops.
     pub drain_timeout: Duration,
     /// Web pages of which origins may use the gateway.
@@ -70,6 +73,7 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             connections_max: 4_096,
             bodies_bytes_max: 256 * 1024 * 1024,
+            answers_bytes_max: 256 * 1024 * 1024,
             drain_timeout: Duration::from_secs(20),
             cors_origin: CorsOrigin::Off,
             readiness: Readiness::default(),

@@ -37,7 +37,7 @@ pub(super) async fn list(arrival: Arrival) -> Answer {
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
     let listing = driver.databases(after, slice.limit, at_least, deadline).await?;
-    Ok(list.page(&slice, listing, |json, view| write_database(json, &view)))
+    list.page(&arrival.gateway, &slice, listing, |json, view| write_database(json, &view))
 }
 
 /// GET databases/{db}
