@@ -1,1 +1,17 @@
-//! Tidelog under simulation.
+//! Tidelog under simulation: a workload for real drivers, what they observe, and the oracles that judge
+//! it.
+//!
+//! A run is a function of its seed and options. [`history`] is what clients observed, [`log`] and
+//! [`observed`] are what the harness found when the run was over, [`model`] is what an entity is by the
+//! description of the system, and each file of [`oracle`] holds one invariant. None of them shares code
+//! with the product beyond reading its messages.
+
+pub mod dice;
+pub mod history;
+pub mod linear;
+pub mod log;
+pub mod model;
+pub mod observed;
+pub mod violation;
+
+pub use violation::Violation;
