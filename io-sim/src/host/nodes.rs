@@ -148,7 +148,8 @@ impl Nodes {
         let Node::Client(ClientId(number)) = node else { return };
         let client = ClientId(number + TWIN);
         let twin = Node::Client(client);
-        match lock(&self.0.nodes).get(&twin).cloned() {
+        let there = lock(&self.0.nodes).get(&twin).cloned();
+        match there {
             Some(there) if there.process.is_up() => return,
             Some(there) => {
                 there.disk.wipe();
