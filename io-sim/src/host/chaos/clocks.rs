@@ -6,8 +6,11 @@ use crate::{
     fault::{Draw, FaultKind},
 };
 
+/// Does something to a clock.
+type Strike = fn(&Clock, Draw);
+
 /// What each kind does to a clock.
-const KINDS: [(FaultKind, fn(&Clock, Draw)); 4] = [
+const KINDS: [(FaultKind, Strike); 4] = [
     (FaultKind::ClockSkewed, |clock, draw| clock.step(sign(draw) * distance(draw))),
     (FaultKind::ClockDrifting, |clock, draw| {
         let ppm = i64::try_from(draw.between("ppm", 50, 50_000)).expect("small");

@@ -11,8 +11,11 @@ use crate::{
     },
 };
 
+/// Makes a broker's work of what was drawn.
+type Work = fn(Draw) -> Maintenance;
+
 /// What each kind lets a broker do.
-const KINDS: [(FaultKind, fn(Draw) -> Maintenance); 3] = [
+const KINDS: [(FaultKind, Work); 3] = [
     (FaultKind::SegmentRolled, |_| Maintenance::Roll),
     (FaultKind::CompactionNow, |draw| {
         let some = draw.between("offset", 0, 2_000);
