@@ -9,6 +9,7 @@ compile_error!(
 
 pub mod broker;
 pub mod choice;
+pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod fault;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod sim;
 pub mod store;
 pub mod trace;
+pub mod transport;
 pub mod wire;
 
 pub use clock::Clock;

@@ -1,8 +1,10 @@
 //! A run: one seed, one thread, one virtual time.
 
 mod machine;
+mod stage;
 
 pub use machine::Machine;
+pub use stage::Stage;
 
 use std::{
     collections::BTreeMap,

@@ -8,9 +8,10 @@ use std::{
 
 use futures_channel::mpsc;
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use tidelog_core::{Offset, port::Record};
+use tidelog_core::{Offset, Topic, port::Record};
 
-use super::{Broker, Chunk, Cluster, Failure, Leader, Place, Task};
+use super::{Chunk, Cluster, Failure, Leader, Place, Task};
+use crate::wire::{BrokerId, LeaderEpoch};
 
 /// A reader of partitions, which tells what it fetched, in order for each of them.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ struct Work {
     fetched: mpsc::UnboundedSender<Fetched>,
     in_flight: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The leaders that have been asked and have not answered.
-    asked: BTreeSet<Broker>,
+    asked: BTreeSet<BrokerId>,
     is_refreshing: bool,
     /// Whether it waits a little after a failure.
     is_pausing: bool,
@@ -108,20 +109,23 @@ struct Reader {
     reading: u64,
     next: Offset,
     /// The leader epoch of the last batch that was read.
-    epoch: Option<i32>,
+    epoch: Option<LeaderEpoch>,
     /// The leader epoch in which it is known that the log goes on from what was read.
-    valid_in: Option<i32>,
+    valid_in: Option<LeaderEpoch>,
     is_validating: bool,
     /// The bytes that have been read ahead.
     ahead: usize,
     has_ended: bool,
 }
 
+/// What a fetch asks for: which reading of a partition, and from where on.
+type Asked = BTreeMap<Place, (u64, Offset)>;
+
 /// What was waited for.
 enum Done {
     Fetched {
         leader: Leader,
-        asked: BTreeMap<Place, (u64, Offset)>,
+        asked: Asked,
         answers: Result<BTreeMap<Place, Result<Chunk, Failure>>, Failure>,
     },
     Validated {
@@ -185,15 +189,14 @@ impl Work {
             return;
         }
         let ahead_max = self.cluster.settings().ahead_bytes_max;
-        let mut leaders: BTreeMap<Broker, (Leader, BTreeMap<Place, (u64, Offset)>)> =
-            BTreeMap::new();
-        let mut is_lost = false;
+        let mut leaders: BTreeMap<BrokerId, (Leader, Asked)> = BTreeMap::new();
+        let mut lost: Vec<Topic> = Vec::new();
         for (place, reader) in &mut self.readers {
             if reader.has_ended || reader.is_validating || reader.ahead >= ahead_max {
                 continue;
             }
             let Some(leader) = self.cluster.leader(*place) else {
-                is_lost = true;
+                lost.push(place.0);
                 continue;
             };
             let read_in = reader.valid_in.or(reader.epoch);
@@ -223,11 +226,12 @@ impl Work {
             };
             self.in_flight.push(fetch.boxed_local());
         }
-        if is_lost && !self.is_refreshing {
+        lost.dedup();
+        if !lost.is_empty() && !self.is_refreshing {
             self.is_refreshing = true;
             let cluster = self.cluster.clone();
             let refresh = async move {
-                cluster.refresh().await;
+                cluster.refresh(&lost).await;
                 Done::Refreshed
             };
             self.in_flight.push(refresh.boxed_local());

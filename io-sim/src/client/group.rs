@@ -6,8 +6,7 @@
 //! subscription is the first input alone, and the others go along.
 
 mod assignor;
-
-pub(crate) use assignor::{Claim, assign};
+mod calls;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,10 +17,14 @@ use std::{
 
 use futures_channel::mpsc;
 use futures_util::StreamExt;
-use tidelog_core::{PartitionId, Timestamp, Topic, port::SessionError};
+use tidelog_core::{PartitionId, port::SessionError};
 
-use super::{Cluster, Failure, Watched, calls::Joined};
-use crate::wire::ErrorCode;
+use self::{
+    assignor::{Claim, assign},
+    calls::Joined,
+};
+use super::{Cluster, Failure, Watched, millis};
+use crate::wire::{ErrorCode, Instant};
 
 /// What a member has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +40,9 @@ pub(crate) enum GroupEvent {
 /// How the membership stands.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GroupView {
-    pub(crate) group: Box<str>,
-    pub(crate) member: Box<str>,
-    pub(crate) instance: Option<Box<str>>,
+    pub(crate) group: String,
+    pub(crate) member: String,
+    pub(crate) instance: Option<String>,
     pub(crate) generation: i32,
     pub(crate) owned: BTreeSet<PartitionId>,
     pub(crate) is_over: bool,
@@ -48,9 +51,9 @@ pub(crate) struct GroupView {
 /// Who makes an offset known: what the coordinator tells a member from one that has gone by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GroupMetadata {
-    pub(crate) group: Box<str>,
-    pub(crate) member: Box<str>,
-    pub(crate) instance: Option<Box<str>>,
+    pub(crate) group: String,
+    pub(crate) member: String,
+    pub(crate) instance: Option<String>,
     pub(crate) generation: i32,
 }
 
@@ -75,27 +78,20 @@ pub(crate) struct Member {
 
 impl Member {
     /// Joins a group. Its events say what comes of it.
-    pub(crate) fn join(
-        cluster: Cluster,
-        group: &str,
-        instance: Option<Box<str>>,
-        subscription: Topic,
-        partitions: u32,
-    ) -> Self {
+    pub(crate) fn join(cluster: Cluster, group: String, instance: Option<String>) -> Self {
         let (events_sender, events) = mpsc::unbounded();
         let (released, releases) = mpsc::unbounded();
         let generation = -1;
-        let view = GroupView { group: group.into(), instance, generation, ..GroupView::default() };
+        let view = GroupView { group, instance, generation, ..GroupView::default() };
         let view = Watched::new(view);
+        let heard = cluster.now();
         let work = Work {
             cluster,
-            subscription,
-            partitions,
             view: view.clone(),
             events: events_sender,
             releases,
             released: VecDeque::new(),
-            heard: Timestamp::ZERO,
+            heard,
         };
         // It ends by itself once it has left.
         madsim::task::spawn_local(work.run());
@@ -114,15 +110,13 @@ impl Member {
 
 struct Work {
     cluster: Cluster,
-    subscription: Topic,
-    partitions: u32,
     view: Watched<GroupView>,
     events: mpsc::UnboundedSender<GroupEvent>,
     releases: mpsc::UnboundedReceiver<PartitionId>,
     /// What was released while something else was waited for.
     released: VecDeque<PartitionId>,
     /// When the coordinator was last heard of.
-    heard: Timestamp,
+    heard: Instant,
 }
 
 /// Why a member stops doing what it does.
@@ -137,7 +131,6 @@ enum Turn {
 
 impl Work {
     async fn run(mut self) {
-        self.heard = self.cluster.now();
         loop {
             let turn = match self.join().await {
                 Ok(assigned) => self.belong(assigned).await,
@@ -156,6 +149,9 @@ impl Work {
                 Turn::Over(error) => {
                     self.view.change(|view| view.is_over = true);
                     let _ = self.events.unbounded_send(GroupEvent::Over(error));
+                    // Should the group still count on it, it need not wait for it.
+                    let metadata = self.view.with(GroupView::metadata);
+                    let _ = self.cluster.leave_group(&metadata).await;
                     return;
                 }
             }
@@ -170,12 +166,13 @@ impl Work {
             });
             let claim = Claim { generation: metadata.generation, partitions: owned };
             let cluster = self.cluster.clone();
-            let subscription = self.subscription;
-            let join = async move { cluster.join_group(&metadata, subscription, claim).await };
+            let before = metadata.generation;
+            let join = async move { cluster.join_group(&metadata, &claim).await };
             match self.unless_left(join).await? {
                 Ok(Joined::Named(member)) => self.view.change(|view| view.member = member),
                 Ok(Joined::Member { member, generation, claims }) => {
                     self.heard = self.cluster.now();
+                    self.has_missed_nothing(before, generation)?;
                     self.view.change(|view| (view.member, view.generation) = (member, generation));
                     match self.sync(claims).await? {
                         Some(assigned) => return Ok(assigned),
@@ -187,17 +184,28 @@ impl Work {
         }
     }
 
+    /// A member that was not there when partitions were dealt out owns nothing any more, whatever it
+    /// believes: in the new generation its commits would count again.
+    fn has_missed_nothing(&self, before: i32, generation: i32) -> Result<(), Turn> {
+        let owns = self.view.with(|view| !view.owned.is_empty());
+        if owns && generation > before + 1 {
+            let group = self.view.with(|view| view.group.clone());
+            let why = format!("{group} has had a generation without this member");
+            return Err(Turn::Over(SessionError::Lost(why.into())));
+        }
+        Ok(())
+    }
+
     /// Gets the assignment, and makes it if this member is the leader. None says to join again.
     async fn sync(
         &mut self,
-        claims: BTreeMap<Box<str>, Claim>,
+        claims: BTreeMap<String, Claim>,
     ) -> Result<Option<BTreeSet<PartitionId>>, Turn> {
-        let assignments = assign(&claims, self.partitions);
+        let assignments = assign(&claims, self.cluster.settings().layout.partitions());
         loop {
             let metadata = self.view.with(GroupView::metadata);
-            let (cluster, subscription) = (self.cluster.clone(), self.subscription);
-            let assignments = assignments.clone();
-            let sync = async move { cluster.sync_group(&metadata, subscription, assignments).await };
+            let (cluster, assignments) = (self.cluster.clone(), assignments.clone());
+            let sync = async move { cluster.sync_group(&metadata, &assignments).await };
             match self.unless_left(sync).await? {
                 Ok(assigned) => {
                     self.heard = self.cluster.now();
@@ -225,7 +233,7 @@ impl Work {
             let _ = self.events.unbounded_send(GroupEvent::Revoked(*partition));
         }
         let gives_away = !revoked.is_empty();
-        let mut beat_at = self.cluster.now().plus(self.cluster.settings().heartbeat_interval);
+        let mut beat_at = self.cluster.after(self.cluster.settings().heartbeat_interval);
         loop {
             if gives_away && revoked.is_empty() {
                 return Turn::Rejoin;
@@ -233,7 +241,9 @@ impl Work {
             match self.until(beat_at).await {
                 Next::Released(partition) => {
                     revoked.remove(&partition);
-                    self.view.change(|view| drop(view.owned.remove(&partition)));
+                    self.view.change(|view| {
+                        view.owned.remove(&partition);
+                    });
                 }
                 Next::Left => return Turn::Leave,
                 Next::Due => {
@@ -243,8 +253,7 @@ impl Work {
                         Err(Turn::Rejoin) if !revoked.is_empty() => {}
                         Err(turn) => return turn,
                     }
-                    let interval = self.cluster.settings().heartbeat_interval;
-                    beat_at = self.cluster.now().plus(interval);
+                    beat_at = self.cluster.after(self.cluster.settings().heartbeat_interval);
                 }
             }
         }
@@ -260,9 +269,7 @@ impl Work {
                 Ok(())
             }
             Err(failure) => match failure.code() {
-                Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration) => {
-                    Err(Turn::Rejoin)
-                }
+                Some(ErrorCode::RebalanceInProgress) => Err(Turn::Rejoin),
                 Some(_) | None => self.unsettled(&failure).await,
             },
         }
@@ -279,16 +286,20 @@ impl Work {
             Some(ErrorCode::UnknownMemberId) => {
                 return lost(format!("the group {group} goes on without this member"));
             }
+            Some(ErrorCode::IllegalGeneration) => {
+                return lost(format!("{group} has had a generation without this member"));
+            }
             Some(ErrorCode::FencedInstanceId) => {
                 return lost(format!("another instance of the same name has joined {group}"));
             }
-            Some(_) | None if !failure.is_retriable() => return lost(format!("{group}: {failure}")),
+            Some(_) | None if !failure.is_retriable() => {
+                return lost(format!("{group}: {failure}"));
+            }
             Some(_) | None => {}
         }
-        let silent = self.cluster.now().since(self.heard);
-        let limit = self.cluster.settings().session_timeout;
-        if silent > limit {
-            return lost(format!("{group} has not been heard of for {silent:?}: {failure}"));
+        let silent = self.cluster.now().ms_since(self.heard);
+        if silent > millis(self.cluster.settings().session_timeout) {
+            return lost(format!("{group} has not been heard of for {silent} ms: {failure}"));
         }
         self.cluster.back_off().await;
         Ok(())
@@ -313,7 +324,7 @@ impl Work {
         .await
     }
 
-    async fn until(&mut self, at: Timestamp) -> Next {
+    async fn until(&mut self, at: Instant) -> Next {
         if let Some(partition) = self.released.pop_front() {
             return Next::Released(partition);
         }

@@ -4,11 +4,13 @@ mod idempotent;
 mod lane;
 mod transactional;
 
-pub(crate) use idempotent::Producer;
+pub(crate) use idempotent::{Appender, Producer};
 pub(crate) use transactional::{TransactionError, TransactionalProducer};
 
 use bytes::Bytes;
 use tidelog_core::Offset;
+
+use crate::wire::Record;
 
 /// A record that is to get into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,14 @@ pub(crate) struct Unsent {
 }
 
 impl Unsent {
+    /// As it travels.
+    pub(super) fn to_record(&self) -> Record {
+        match &self.value {
+            Some(value) => Record::new(self.key.clone(), value.clone()),
+            None => Record::tombstone(self.key.clone()),
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
     }
@@ -33,11 +43,4 @@ pub(crate) enum Delivery {
     Failed(Box<str>),
     /// It is not known.
     Unknown(Box<str>),
-}
-
-/// Who a producer is to the brokers: its id, and which life of it this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) id: i64,
-    pub(crate) epoch: i16,
 }

@@ -20,10 +20,15 @@ pub struct Machine {
 impl Machine {
     pub(super) fn new(sim: &Sim, node: Node) -> Self {
         let built = sim.handle().create_node().name(node.to_string()).ip(ip(node)).build();
+        Self::adopt(sim, node, built.id())
+    }
+
+    /// Takes something of madsim's for the machine of a node.
+    pub(super) fn adopt(sim: &Sim, node: Node, id: NodeId) -> Self {
         let clock = Clock::new(sim.time());
         // Not by `Sim::entity` of a name that a person has to know: the machine's own.
         let entity = sim.entity(&node.to_string());
-        Self { sim: sim.clone(), node, entity, id: built.id(), clock }
+        Self { sim: sim.clone(), node, entity, id, clock }
     }
 
     /// What it is in the protocol.

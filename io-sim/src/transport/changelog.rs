@@ -19,11 +19,7 @@ const VERSION: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// A row was written, or removed.
-    Row {
-        table: TableId,
-        key: Bytes,
-        value: Option<Bytes>,
-    },
+    Row { table: TableId, key: Bytes, value: Option<Bytes> },
     /// The task got so far.
     Progress(Progress),
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -10,13 +11,16 @@ use bytes::Bytes;
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use tidelog_core::{
-    Destination, Layout, Offset, PartitionId, Spec, Topic,
+    Destination, Offset, PartitionId, Spec, Topic,
     port::{Commit, CommitOutcome, SessionError, Store, StoreBatch, TaskCommit, TaskId},
 };
 
-use super::changelog;
-use crate::client::{
-    Cluster, GroupView, Place, Task, TransactionError, TransactionalProducer, Unsent, Watched,
+use super::{Home, changelog};
+use crate::{
+    client::{
+        Cluster, GroupView, Place, Task, TransactionError, TransactionalProducer, Unsent, Watched,
+    },
+    wire::Instant,
 };
 
 /// How long a commit is tried again while its group is being rearranged.
@@ -77,13 +81,12 @@ impl Committer {
         cluster: Cluster,
         producer: TransactionalProducer,
         group: Watched<GroupView>,
-        store: Arc<S>,
+        home: Rc<Home<S>>,
         spec: &'static Spec,
-        layout: Layout,
     ) -> Self {
         let (jobs, queue) = mpsc::unbounded();
         let state = Watched::new(State::Beginning);
-        let work = Work { cluster, producer, group, store, spec, layout, state: state.clone() };
+        let work = Work { cluster, producer, group, home, spec, state: state.clone() };
         Self { jobs, state, _task: Task::start(work.run(queue)) }
     }
 
@@ -107,13 +110,12 @@ impl Committer {
     }
 }
 
-struct Work<S> {
+struct Work<S: Store> {
     cluster: Cluster,
     producer: TransactionalProducer,
     group: Watched<GroupView>,
-    store: Arc<S>,
+    home: Rc<Home<S>>,
     spec: &'static Spec,
-    layout: Layout,
     state: Watched<State>,
 }
 
@@ -157,7 +159,7 @@ impl<S: Store> Work<S> {
     }
 
     async fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, SessionError> {
-        let until = self.cluster.now().plus(REARRANGED_FOR);
+        let until = self.cluster.after(REARRANGED_FOR);
         loop {
             if let Some(why) = self.not_ours(commit) {
                 return Ok(CommitOutcome::Rejected(why));
@@ -191,10 +193,10 @@ impl<S: Store> Work<S> {
     }
 
     /// Waits until the group has another generation, for a while.
-    async fn rearranged(&self, generation: i32, until: tidelog_core::Timestamp) {
-        let changed = self.group.find(|group| {
-            (group.generation != generation || group.is_over).then_some(())
-        });
+    async fn rearranged(&self, generation: i32, until: Instant) {
+        let changed = self
+            .group
+            .find(|group| (group.generation != generation || group.is_over).then_some(()));
         self.cluster.before(until, changed).await;
     }
 
@@ -228,7 +230,7 @@ impl<S: Store> Work<S> {
             for send in &task.sends {
                 let partitions = match send.destination {
                     Destination::Partition(partition) => vec![partition],
-                    Destination::Every => self.layout.all().collect(),
+                    Destination::Every => self.home.settings.layout.all().collect(),
                 };
                 for partition in partitions {
                     let value = Some(send.payload.clone());
@@ -256,7 +258,10 @@ impl<S: Store> Work<S> {
             task_time: task.task_time,
         };
         let batches: Vec<_> = commit.tasks.iter().map(batch).collect();
-        self.store.apply(&batches).map_err(|error| SessionError::Fatal(error.to_string().into()))
+        self.home
+            .store
+            .apply(&batches)
+            .map_err(|error| SessionError::Fatal(error.to_string().into()))
     }
 }
 

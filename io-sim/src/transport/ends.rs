@@ -10,6 +10,16 @@ use crate::client::{Cluster, Failure, Place, Which};
 /// How far back the first look goes; each further one goes eight times as far.
 const LOOK_BACK: u64 = 64;
 
+/// The first offset that a partition has, and the one after its last record.
+pub(super) async fn bounds(cluster: &Cluster, place: Place) -> Result<(Offset, Offset), Failure> {
+    let start = cluster.offset(place, Which::Earliest).await?;
+    let stable = cluster.offset(place, Which::Stable).await?;
+    if stable <= start {
+        return Ok((start, start.max(stable)));
+    }
+    Ok((start, before(cluster, place, start, stable).await?))
+}
+
 /// The last stable offset of an input: what a reader gets to.
 pub(super) async fn stable(cluster: &Cluster, place: Place) -> Result<Offset, SessionError> {
     let ask = async || cluster.offset(place, Which::Stable).await;
@@ -23,12 +33,21 @@ pub(super) async fn look(
     known: Offset,
     stable: Offset,
 ) -> Result<Offset, SessionError> {
+    let seek = async || before(cluster, place, known, stable).await;
+    let found = cluster.patiently(seek).await;
+    found.map_err(|failure| lost("the end of an input", place, &failure))
+}
+
+async fn before(
+    cluster: &Cluster,
+    place: Place,
+    known: Offset,
+    stable: Offset,
+) -> Result<Offset, Failure> {
     let mut back = LOOK_BACK;
     loop {
         let from = known.max(Offset(stable.0.saturating_sub(back)));
-        let seek = async || last(cluster, place, from, stable).await;
-        let found = cluster.patiently(seek).await;
-        match found.map_err(|failure| lost("the end of an input", place, &failure))? {
+        match last(cluster, place, from, stable).await? {
             Some(end) => return Ok(end),
             None if from == known => return Ok(known),
             None => back = back.saturating_mul(8),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidelog_core::{
-    Offset, PartitionId, Spec, Timestamp, Topic,
+    Offset, PartitionId, Spec, Topic,
     port::{Opened, Restored, SessionError, Store, StoreBatch, TaskId},
 };
 
@@ -26,15 +26,17 @@ const FETCH_WAIT: Duration = Duration::from_millis(100);
 pub(super) async fn restore<S: Store>(
     cluster: &Cluster,
     store: &S,
+    group: &str,
     spec: &'static Spec,
     partition: PartitionId,
 ) -> Result<Restored<S::Tables>, SessionError> {
     let task = TaskId { service: spec.name, partition };
     let places: Vec<Place> = spec.inputs.iter().map(|topic| (*topic, partition)).collect();
-    let fetch = async || cluster.committed(spec.name, &places).await;
-    let committed = cluster.patiently(fetch).await.map_err(|failure| {
-        lost("the group's offsets", (spec.inputs[0], partition), &failure)
-    })?;
+    let fetch = async || cluster.committed(group, &places).await;
+    let committed = cluster
+        .patiently(fetch)
+        .await
+        .map_err(|failure| lost("the group's offsets", (spec.inputs[0], partition), &failure))?;
     let mut rebuild = Rebuild { cluster, store, task };
     let (tables, progress) = rebuild.run().await?;
     Ok(Restored {
@@ -76,19 +78,27 @@ impl<S: Store> Rebuild<'_, S> {
         let (mut from, mut progress) = match opened.changelog {
             // A store from elsewhere, or one that has missed what compaction or an operator removed, is
             // no beginning.
-            Some(at) if at < start || at > end => self.clear(start)?,
+            Some(at) if at < start || at > end || self.is_stale(at, end).await? => {
+                self.clear(start)?
+            }
             Some(at) => {
                 let Opened { positions, task_time, .. } = opened;
                 (at, Progress { positions, task_time })
             }
             None => (start, Progress::default()),
         };
+        let mut until = self.cluster.after(self.cluster.settings().patience);
         while from < end {
             let fetch = async || self.cluster.fetch(self.changelog(), from, FETCH_WAIT).await;
             match self.cluster.patiently(fetch).await {
-                Ok(chunk) if chunk.next == from => {}
+                Ok(chunk) if chunk.next == from => {
+                    if self.cluster.now() >= until {
+                        return Err(lost("the changelog", self.changelog(), &Failure::NothingNew));
+                    }
+                }
                 Ok(chunk) => {
                     from = chunk.next;
+                    until = self.cluster.after(self.cluster.settings().patience);
                     self.apply(chunk, &mut progress)?;
                 }
                 Err(Failure::OutOfRange { start, .. }) if start > from => {
@@ -108,6 +118,17 @@ impl<S: Store> Rebuild<'_, S> {
         let ask = async || self.cluster.offset(self.changelog(), which).await;
         let bound = self.cluster.patiently(ask).await;
         bound.map_err(|failure| lost("the changelog", self.changelog(), &failure))
+    }
+
+    /// Whether what follows on a store is so old that tombstones may be gone from it.
+    async fn is_stale(&self, at: Offset, end: Offset) -> Result<bool, SessionError> {
+        if at >= end {
+            return Ok(false);
+        }
+        // Half of the time is left for clocks that differ.
+        let kept = self.cluster.settings().tombstones_kept / 2;
+        let since = self.cluster.wall().minus(kept);
+        Ok(at < self.bound(Which::Since(since)).await?)
     }
 
     fn open(&self) -> Result<Opened<S::Tables>, SessionError> {
@@ -145,7 +166,7 @@ fn fatal(error: impl std::error::Error) -> SessionError {
 
 #[cfg(test)]
 mod tests {
-    use tidelog_core::ServiceName;
+    use tidelog_core::{ServiceName, Timestamp};
 
     use super::*;
 

@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -15,18 +16,19 @@ use tidelog_core::{
 };
 
 use super::{
+    Home, Ordinal,
     commit::{Committer, Committing},
     ends,
     inputs::{End, Inputs},
     restore,
-    Shared,
 };
-use crate::client::{Cluster, Fetcher, GroupEvent, Member};
+use crate::client::{Cluster, Fetcher, GroupEvent, Member, TransactionalProducer};
 
 /// A member of a service's consumer group, with a consumer and a transactional producer of its own.
 pub struct SimSession<S: Store> {
-    shared: Shared<S>,
+    home: Rc<Home<S>>,
     spec: &'static Spec,
+    group: String,
     cluster: Cluster,
     member: Member,
     fetcher: Fetcher,
@@ -39,20 +41,27 @@ pub struct SimSession<S: Store> {
     /// What was released while a commit was under way that covers it.
     releasing: Vec<PartitionId>,
     over: Option<SessionError>,
+    /// Which member of its process it is. The last to go: the next one of that number is then no other.
+    _ordinal: Ordinal,
 }
 
 impl<S: Store> SimSession<S> {
-    pub(super) fn new(
-        shared: Shared<S>,
-        spec: &'static Spec,
-        cluster: Cluster,
-        member: Member,
-        fetcher: Fetcher,
-        committer: Committer,
-    ) -> Self {
+    /// Joins the group of a service.
+    pub(super) fn join(home: Rc<Home<S>>, spec: &'static Spec, ordinal: Ordinal) -> Self {
+        let cluster = home.connect(spec, "consumer");
+        let group = home.names.group(spec.name);
+        let name = format!("{}-{}-{}", group, home.name, ordinal.number());
+        let instance = home.settings.static_members.then(|| name.clone());
+        let member = Member::join(home.connect(spec, "member"), group.clone(), instance);
+        let fetcher = Fetcher::start(cluster.clone());
+        let producing = home.connect(spec, "producer");
+        let producer = TransactionalProducer::new(producing.clone(), name.into());
+        let committer =
+            Committer::start(producing, producer, member.view(), Rc::clone(&home), spec);
         Self {
-            shared,
+            home,
             spec,
+            group,
             cluster,
             member,
             fetcher,
@@ -63,6 +72,7 @@ impl<S: Store> SimSession<S> {
             assigned: BTreeSet::new(),
             releasing: Vec::new(),
             over: None,
+            _ordinal: ordinal,
         }
     }
 
@@ -160,11 +170,11 @@ impl<S: Store> Session for SimSession<S> {
     type Tables = S::Tables;
 
     fn layout(&self) -> Layout {
-        self.shared.layout
+        self.home.settings.layout
     }
 
     fn now(&self) -> Timestamp {
-        self.cluster.now()
+        self.cluster.wall()
     }
 
     async fn next(&mut self, wait: Wait) -> Result<Event, SessionError> {
@@ -172,8 +182,7 @@ impl<S: Store> Session for SimSession<S> {
             Wait::Until(until) => until,
             Wait::No | Wait::Forever | Wait::Commit => Timestamp::MAX,
         };
-        let cluster = self.cluster.clone();
-        let mut timer = Box::pin(async move { cluster.sleep_until(until).await });
+        let mut timer = Box::pin(self.home.clock.sleep_until_wall(until));
         poll_fn(|context| self.poll_next(wait, &mut timer, context)).await
     }
 
@@ -188,15 +197,8 @@ impl<S: Store> Session for SimSession<S> {
         }
         // What is not known of the last commit is known once its producer has begun anew.
         self.committer.settled().await?;
-        let group = self.member.group();
-        let restored = restore::restore(
-            &self.cluster,
-            &*self.shared.store,
-            group,
-            self.spec,
-            partition,
-        )
-        .await?;
+        let (store, group) = (&*self.home.store, &self.group);
+        let restored = restore::restore(&self.cluster, store, group, self.spec, partition).await?;
         for (topic, from) in &restored.positions {
             let place = (*topic, partition);
             self.readings += 1;

@@ -8,14 +8,19 @@ use std::{
 };
 
 use futures_channel::{mpsc, oneshot};
-use futures_util::{FutureExt, Stream, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use tidelog_core::{Offset, Timestamp};
+use futures_util::{
+    FutureExt, Stream, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered,
+};
+use tidelog_core::Offset;
 
 use super::{
-    Delivery, Identity, Unsent,
+    Delivery, Unsent,
     lane::{Lane, Said, Ticket, Waiting},
 };
-use crate::client::{Batch, Cluster, Failure, Place, Task};
+use crate::{
+    client::{Cluster, Failure, Place, Task, producing::batch_of},
+    wire::{Appended, ErrorCode, Instant, ProducerIdentity, Sequence},
+};
 
 /// An idempotent producer. It works in a task of its own; what it has not sent when it is dropped goes
 /// with it.
@@ -77,12 +82,12 @@ impl Appender {
 
 struct Work {
     cluster: Cluster,
-    identity: Option<Identity>,
+    identity: Option<ProducerIdentity>,
     lanes: BTreeMap<Place, Lane>,
     calls: BTreeMap<u64, Open>,
     numbers: u64,
     in_flight: FuturesUnordered<LocalBoxFuture<'static, Answered>>,
-    identifying: Option<LocalBoxFuture<'static, Option<Identity>>>,
+    identifying: Option<LocalBoxFuture<'static, Option<ProducerIdentity>>>,
 }
 
 /// A call that not everything is known of.
@@ -94,15 +99,15 @@ struct Open {
 
 struct Answered {
     place: Place,
-    identity: Identity,
-    sequence: i32,
+    identity: ProducerIdentity,
+    sequence: Sequence,
     said: Said,
 }
 
 enum Step {
     Call(Call),
     Answered(Answered),
-    Identified(Option<Identity>),
+    Identified(Option<ProducerIdentity>),
     Woken,
     Closed,
 }
@@ -116,7 +121,8 @@ impl Work {
             self.send(now);
             let wake = self.lanes.values().filter_map(Lane::wake).min();
             let cluster = self.cluster.clone();
-            let mut timer = wake.map(|at| async move { cluster.sleep_until(at).await }.boxed_local());
+            let mut timer =
+                wake.map(|at| async move { cluster.sleep_until(at).await }.boxed_local());
             let step = poll_fn(|context| self.poll(&mut queue, timer.as_mut(), context)).await;
             match step {
                 Step::Call(call) => self.open(call),
@@ -156,7 +162,7 @@ impl Work {
         }
         let number = self.numbers;
         self.numbers += 1;
-        let expires = self.cluster.now().plus(self.cluster.settings().delivery_limit);
+        let expires = self.cluster.after(self.cluster.settings().delivery_limit);
         let missing = call.records.len();
         let deliveries = (0..missing).map(|_| None).collect();
         self.calls.insert(number, Open { deliveries, missing, told: call.deliveries });
@@ -166,7 +172,7 @@ impl Work {
         }
     }
 
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Instant) {
         let told: Vec<_> = self.lanes.values_mut().flat_map(|lane| lane.expire(now)).collect();
         self.tell(told);
     }
@@ -194,12 +200,12 @@ impl Work {
         }
     }
 
-    fn send(&mut self, now: Timestamp) {
+    fn send(&mut self, now: Instant) {
         for (place, lane) in &mut self.lanes {
             while let Some(batch) = lane.send(now) {
                 let (place, identity, sequence) = (*place, batch.identity, batch.sequence);
-                let records = batch.records.iter().map(|waiting| waiting.record.clone()).collect();
-                let batch = Batch { identity, sequence, records };
+                let records = batch.records.iter().map(|waiting| waiting.record.to_record());
+                let batch = batch_of(identity, sequence, false, records.collect());
                 let cluster = self.cluster.clone();
                 let send = async move {
                     let said = said(cluster.produce(place, batch).await);
@@ -212,7 +218,7 @@ impl Work {
 
     fn answered(&mut self, answered: Answered) {
         let Answered { place, identity, sequence, said } = answered;
-        let retry_at = self.cluster.now().plus(self.cluster.settings().back_off);
+        let retry_at = self.cluster.after(self.cluster.settings().back_off);
         let Some(lane) = self.lanes.get_mut(&place) else { return };
         let told = lane.answer(identity, sequence, said, retry_at);
         self.tell(told);
@@ -229,5 +235,24 @@ impl Work {
                 let _ = open.told.send(open.deliveries.into_iter().flatten().collect());
             }
         }
+    }
+}
+
+/// What a broker's answer to a batch means.
+fn said(answer: Result<Appended, Failure>) -> Said {
+    match answer {
+        Ok(appended) => Said::Appended(Offset(appended.base_offset.0)),
+        Err(failure) if failure.is_unknown() => Said::Perhaps(failure.to_string().into()),
+        Err(failure) => match failure.code() {
+            Some(ErrorCode::DuplicateSequenceNumber) => Said::Duplicate,
+            // The broker has forgotten the producer, or a newer life of it has been there.
+            Some(
+                ErrorCode::OutOfOrderSequenceNumber
+                | ErrorCode::UnknownProducerId
+                | ErrorCode::InvalidProducerEpoch,
+            ) => Said::OutOfOrder,
+            Some(_) | None if failure.is_retriable() => Said::NotYet(failure.to_string().into()),
+            Some(_) | None => Said::Refused(failure.to_string().into()),
+        },
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use tidelog_core::{Offset, Timestamp};
+use tidelog_core::Offset;
 
-use super::{Delivery, Identity, Unsent};
+use super::{Delivery, Unsent};
+use crate::wire::{Instant, ProducerIdentity, Sequence};
 
 /// Batches of one partition that may be in flight: as many as a broker remembers of a producer.
 const IN_FLIGHT_MAX: usize = 5;
@@ -24,7 +25,7 @@ pub(super) struct Waiting {
     pub(super) record: Unsent,
     pub(super) ticket: Ticket,
     /// When it is given up.
-    pub(super) expires: Timestamp,
+    pub(super) expires: Instant,
 }
 
 /// What a broker said to a batch.
@@ -48,19 +49,19 @@ pub(super) enum Said {
 #[derive(Debug)]
 pub(super) struct Lane {
     /// Whom the numbers belong to. Nobody at first.
-    identity: Option<Identity>,
-    next_sequence: i32,
+    identity: Option<ProducerIdentity>,
+    next_sequence: Sequence,
     queue: VecDeque<Waiting>,
     /// In the order of their sequences.
     batches: VecDeque<Batch>,
-    retry_at: Timestamp,
+    retry_at: Instant,
     /// The sequence has a hole: nothing gets in any more under this identity.
     is_broken: bool,
 }
 
 #[derive(Debug)]
 struct Batch {
-    sequence: i32,
+    sequence: Sequence,
     records: Vec<Waiting>,
     is_in_flight: bool,
     /// Whether an earlier attempt may have got it into the log.
@@ -71,8 +72,8 @@ struct Batch {
 /// A batch to send now.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
-    pub(super) identity: Identity,
-    pub(super) sequence: i32,
+    pub(super) identity: ProducerIdentity,
+    pub(super) sequence: Sequence,
     pub(super) records: &'a [Waiting],
 }
 
@@ -80,16 +81,16 @@ impl Lane {
     pub(super) fn new() -> Self {
         Self {
             identity: None,
-            next_sequence: 0,
+            next_sequence: Sequence(0),
             queue: VecDeque::new(),
             batches: VecDeque::new(),
-            retry_at: Timestamp::ZERO,
+            retry_at: Instant::default(),
             is_broken: true,
         }
     }
 
     /// Whom its numbers belong to.
-    pub(super) fn identity(&self) -> Option<Identity> {
+    pub(super) fn identity(&self) -> Option<ProducerIdentity> {
         self.identity
     }
 
@@ -98,7 +99,7 @@ impl Lane {
     }
 
     /// The next batch to be sent, which is in flight then.
-    pub(super) fn send(&mut self, now: Timestamp) -> Option<Outgoing<'_>> {
+    pub(super) fn send(&mut self, now: Instant) -> Option<Outgoing<'_>> {
         if self.is_broken || now < self.retry_at {
             return None;
         }
@@ -124,13 +125,15 @@ impl Lane {
     /// Takes the answer to a batch, of which there may be none any more.
     pub(super) fn answer(
         &mut self,
-        identity: Identity,
-        sequence: i32,
+        identity: ProducerIdentity,
+        sequence: Sequence,
         said: Said,
-        retry_at: Timestamp,
+        retry_at: Instant,
     ) -> Vec<(Ticket, Delivery)> {
         let found = self.batches.iter().position(|batch| batch.sequence == sequence);
-        let Some(index) = found.filter(|_| self.identity == Some(identity)) else { return Vec::new() };
+        let Some(index) = found.filter(|_| self.identity == Some(identity)) else {
+            return Vec::new();
+        };
         let batch = &mut self.batches[index];
         batch.is_in_flight = false;
         match said {
@@ -168,7 +171,7 @@ impl Lane {
     }
 
     /// Gives up what has waited too long.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Ticket, Delivery)> {
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Ticket, Delivery)> {
         let mut told = Vec::new();
         let is_over = |batch: &Batch| {
             !batch.is_in_flight && batch.records.first().is_some_and(|it| it.expires <= now)
@@ -186,7 +189,7 @@ impl Lane {
     }
 
     /// When there is something to do apart from answers.
-    pub(super) fn wake(&self) -> Option<Timestamp> {
+    pub(super) fn wake(&self) -> Option<Instant> {
         let waits = self.batches.iter().any(|batch| !batch.is_in_flight);
         let retry = (waits && !self.is_broken).then_some(self.retry_at);
         let oldest = self.batches.iter().filter(|batch| !batch.is_in_flight);
@@ -200,7 +203,7 @@ impl Lane {
     }
 
     /// Begins anew: what is certainly not in the log is numbered again, what may be is given up.
-    pub(super) fn renew(&mut self, identity: Identity) -> Vec<(Ticket, Delivery)> {
+    pub(super) fn renew(&mut self, identity: ProducerIdentity) -> Vec<(Ticket, Delivery)> {
         let mut told = Vec::new();
         let batches = std::mem::take(&mut self.batches);
         let (perhaps, mut certain): (VecDeque<_>, VecDeque<_>) =
@@ -209,10 +212,10 @@ impl Lane {
             let unknown = |waiting: Waiting| (waiting.ticket, Delivery::Unknown(batch.why.clone()));
             told.extend(batch.records.into_iter().map(unknown));
         }
-        (self.identity, self.next_sequence, self.is_broken) = (Some(identity), 0, false);
+        (self.identity, self.next_sequence, self.is_broken) = (Some(identity), Sequence(0), false);
         for batch in &mut certain {
             batch.sequence = self.next_sequence;
-            self.next_sequence = after(self.next_sequence, batch.records.len());
+            self.next_sequence = after(self.next_sequence, &batch.records);
         }
         self.batches = certain;
         told
@@ -221,18 +224,17 @@ impl Lane {
     fn fill(&mut self) {
         let (mut records, mut bytes) = (Vec::new(), 0);
         while records.len() < BATCH_RECORDS_MAX
-            && let Some(waiting) = self.queue.pop_front_if(|next| {
-                bytes == 0 || bytes + next.record.bytes() <= BATCH_BYTES_MAX
-            })
+            && let Some(waiting) = self
+                .queue
+                .pop_front_if(|next| bytes == 0 || bytes + next.record.bytes() <= BATCH_BYTES_MAX)
         {
             bytes += waiting.record.bytes().max(1);
             records.push(waiting);
         }
         let sequence = self.next_sequence;
-        self.next_sequence = after(sequence, records.len());
+        self.next_sequence = after(sequence, &records);
         let why = "it was not sent".into();
-        let batch =
-            Batch { sequence, records, is_in_flight: false, perhaps: false, why };
+        let batch = Batch { sequence, records, is_in_flight: false, perhaps: false, why };
         self.batches.push_back(batch);
     }
 
@@ -250,21 +252,21 @@ impl Lane {
     }
 }
 
-/// The sequence after a batch. It goes back to 0 after the greatest number.
-pub(super) fn after(sequence: i32, records: usize) -> i32 {
-    let next = i64::from(sequence) + i64::try_from(records).unwrap_or(i64::MAX);
-    i32::try_from(next % (i64::from(i32::MAX) + 1)).unwrap_or(0)
+/// The sequence after a batch.
+fn after(sequence: Sequence, records: &[Waiting]) -> Sequence {
+    sequence.plus(u32::try_from(records.len()).expect("a batch has a bound"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{ProducerEpoch, ProducerId};
 
-    const ID: Identity = Identity { id: 7, epoch: 0 };
-    const NEXT: Identity = Identity { id: 7, epoch: 1 };
+    const ID: ProducerIdentity = ProducerIdentity { id: ProducerId(7), epoch: ProducerEpoch(0) };
+    const NEXT: ProducerIdentity = ProducerIdentity { id: ProducerId(7), epoch: ProducerEpoch(1) };
 
-    fn time(millis: u64) -> Timestamp {
-        Timestamp::from_millis(millis)
+    fn time(millis: u64) -> Instant {
+        Instant::default().plus_ms(millis)
     }
 
     fn lane(records: u64) -> Lane {
@@ -284,7 +286,7 @@ mod tests {
     }
 
     fn sequences(lane: &mut Lane, now: u64) -> Vec<i32> {
-        std::iter::from_fn(|| lane.send(time(now)).map(|batch| batch.sequence)).collect()
+        std::iter::from_fn(|| lane.send(time(now)).map(|batch| batch.sequence.0)).collect()
     }
 
     #[test]
@@ -292,7 +294,7 @@ mod tests {
         let mut lane = lane(5);
         lane.push(waiting(5));
         assert_eq!(sequences(&mut lane, 0), [0, 1, 2, 3, 4]);
-        let told = lane.answer(ID, 0, Said::Appended(Offset(40)), time(0));
+        let told = lane.answer(ID, Sequence(0), Said::Appended(Offset(40)), time(0));
         assert_eq!(told, [((0, 0), Delivery::Appended(Offset(40)))]);
         assert_eq!(sequences(&mut lane, 0), [5]);
     }
@@ -301,8 +303,8 @@ mod tests {
     fn a_lost_batch_is_sent_again_with_its_number_and_those_behind_it_after_it() {
         let mut lane = lane(3);
         assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
-        assert_eq!(lane.answer(ID, 0, Said::Perhaps("no answer".into()), time(100)), []);
-        assert_eq!(lane.answer(ID, 1, Said::OutOfOrder, time(100)), []);
+        assert_eq!(lane.answer(ID, Sequence(0), Said::Perhaps("no answer".into()), time(100)), []);
+        assert_eq!(lane.answer(ID, Sequence(1), Said::OutOfOrder, time(100)), []);
         assert_eq!(sequences(&mut lane, 99), [] as [i32; 0]);
         assert_eq!(lane.wake(), Some(time(100)));
         assert_eq!(sequences(&mut lane, 100), [0, 1]);
@@ -312,41 +314,37 @@ mod tests {
     fn what_may_have_been_appended_ends_unknown_and_what_was_not_gets_new_numbers() {
         let mut lane = lane(3);
         assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
-        lane.answer(ID, 0, Said::Perhaps("no answer".into()), time(100));
-        lane.answer(ID, 1, Said::OutOfOrder, time(100));
-        lane.answer(ID, 2, Said::OutOfOrder, time(100));
+        lane.answer(ID, Sequence(0), Said::Perhaps("no answer".into()), time(100));
+        lane.answer(ID, Sequence(1), Said::OutOfOrder, time(100));
+        lane.answer(ID, Sequence(2), Said::OutOfOrder, time(100));
         let told = lane.expire(time(1_000));
-        assert!(matches!(told[..], [
-            ((0, 0), Delivery::Unknown(_)),
-            ((1, 0), Delivery::Failed(_)),
-            ((2, 0), Delivery::Failed(_)),
-        ]));
+        assert!(matches!(
+            told[..],
+            [
+                ((0, 0), Delivery::Unknown(_)),
+                ((1, 0), Delivery::Failed(_)),
+                ((2, 0), Delivery::Failed(_)),
+            ]
+        ));
         lane.push(waiting(3));
         assert!(lane.needs_identity());
         assert_eq!(lane.renew(NEXT), []);
         let next = lane.send(time(1_000)).map(|batch| (batch.identity, batch.sequence));
-        assert_eq!(next, Some((NEXT, 0)));
+        assert_eq!(next, Some((NEXT, Sequence(0))));
     }
 
     #[test]
     fn a_refused_batch_leaves_a_hole_and_the_rest_goes_on_under_a_new_identity() {
         let mut lane = lane(2);
         assert_eq!(sequences(&mut lane, 0), [0, 1]);
-        let told = lane.answer(ID, 0, Said::Refused("too large".into()), time(0));
+        let told = lane.answer(ID, Sequence(0), Said::Refused("too large".into()), time(0));
         assert_eq!(told, [((0, 0), Delivery::Failed("too large".into()))]);
         assert!(!lane.needs_identity(), "one is in flight");
-        lane.answer(ID, 1, Said::OutOfOrder, time(0));
+        lane.answer(ID, Sequence(1), Said::OutOfOrder, time(0));
         assert!(lane.needs_identity());
         lane.renew(NEXT);
         assert_eq!(sequences(&mut lane, 0), [0]);
-        let told = lane.answer(NEXT, 0, Said::Appended(Offset(3)), time(0));
+        let told = lane.answer(NEXT, Sequence(0), Said::Appended(Offset(3)), time(0));
         assert_eq!(told, [((1, 0), Delivery::Appended(Offset(3)))]);
-    }
-
-    #[test]
-    fn the_number_after_the_greatest_is_0() {
-        assert_eq!(after(0, 3), 3);
-        assert_eq!(after(i32::MAX, 1), 0);
-        assert_eq!(after(i32::MAX - 1, 4), 2);
     }
 }
