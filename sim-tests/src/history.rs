@@ -248,11 +248,6 @@ pub(crate) mod build {
             self
         }
 
-        pub(crate) fn at(mut self, partition: u32, offset: u64) -> Self {
-            self.position = Some(Place { partition, offset });
-            self
-        }
-
         pub(crate) fn queried(mut self, at_least: &[u64]) -> Self {
             let place = |offset: &u64| Place { partition: 0, offset: *offset };
             self.route = Route::Query { at_least: at_least.iter().map(place).collect() };

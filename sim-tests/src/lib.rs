@@ -12,6 +12,7 @@ pub mod linear;
 pub mod log;
 pub mod model;
 pub mod observed;
+pub mod oracle;
 pub mod violation;
 
 pub use violation::Violation;

@@ -1,8 +1,11 @@
 //! The log as it is when a run is over: the committed records of every partition, decoded.
 
 mod asked;
+#[cfg(test)]
+pub(crate) mod build;
 
 pub use asked::asked;
+pub(crate) use asked::value;
 
 use std::collections::BTreeMap;
 

@@ -123,7 +123,7 @@ fn what_is_missing_finds_its_place_among_several_deletions() {
         done((40, 90), create(), Effect::Created, 3, None),
         refused((50, 60), Action::Delete, Refusal::NotFound, None),
         done((100, 110), Action::Delete, Effect::Deleted, 4, None),
-        refused((105, 300), append("a").clone(), Refusal::Path, None),
+        refused((105, 300), append("a"), Refusal::Path, None),
     ];
     assert_eq!(verdict(&history), Verdict::Linearizable);
 }

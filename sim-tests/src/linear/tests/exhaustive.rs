@@ -23,10 +23,10 @@ fn the_check_says_what_trying_every_order_says() {
         }
         let expected = is_linearizable(&history);
         let found = verdict(&history);
-        let agrees = match (&found, expected) {
-            (Verdict::Linearizable, true) | (Verdict::Impossible(_), false) => true,
-            _ => false,
-        };
+        let agrees = matches!(
+            (&found, expected),
+            (Verdict::Linearizable, true) | (Verdict::Impossible(_), false)
+        );
         assert!(agrees, "seed {seed}: {expected}, but {found:?} of {history:#?}");
         if expected { good += 1 } else { bad += 1 }
     }
