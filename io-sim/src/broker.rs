@@ -1,3 +1,5 @@
 //! A broker: a pure machine.
 
 pub mod coordinator;
+pub mod producers;
+pub mod transaction;
