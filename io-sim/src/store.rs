@@ -8,7 +8,7 @@
 mod saved;
 mod tables;
 
-pub use tables::SimTables;
+pub use tables::{FrozenTables, SimTables};
 
 use std::{
     fmt,
@@ -89,6 +89,17 @@ impl SimStore {
     #[must_use]
     pub fn found(&self) -> Found {
         self.0.found
+    }
+
+    /// The tables of a task as they are now, whatever is applied later.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be read.
+    pub fn freeze(&self, task: TaskId) -> Result<FrozenTables, StoreError> {
+        self.0.disk.check_read().map_err(failed)?;
+        let found = lock(&self.0.state).task(task).cloned();
+        Ok(FrozenTables(found.unwrap_or_default()))
     }
 
     /// Writes a change, then makes it.

@@ -13,11 +13,12 @@ mod ends;
 mod inputs;
 mod restore;
 mod session;
+mod snapshots;
 
-pub use self::{client::SimClient, session::SimSession};
+pub use self::{client::SimClient, session::SimSession, snapshots::SimSnapshots};
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fmt,
     rc::Rc,
@@ -30,10 +31,12 @@ use tidelog_core::{
     port::{SessionError, Store, Transport},
 };
 
+use self::snapshots::{Board, Owner};
 use crate::{
     client::{ClientSettings, Cluster, Failure, Names, Place},
     clock::Clock,
     net::Net,
+    store::SimStore,
     wire::Node,
 };
 
@@ -51,6 +54,8 @@ struct Home<S: Store> {
     settings: ClientSettings,
     store: Arc<S>,
     ordinals: RefCell<BTreeMap<ServiceName, BTreeSet<u32>>>,
+    board: Board,
+    sessions: Cell<u64>,
 }
 
 impl<S: Store> SimTransport<S> {
@@ -67,7 +72,18 @@ impl<S: Store> SimTransport<S> {
             settings,
             store,
             ordinals: RefCell::default(),
+            board: Board::default(),
+            sessions: Cell::new(0),
         }))
+    }
+}
+
+impl SimTransport<SimStore> {
+    /// A handle for queries on the tasks of the process.
+    #[must_use]
+    pub fn snapshots(&self) -> SimSnapshots {
+        let Home { board, store, clock, .. } = &*self.0;
+        SimSnapshots::new(board.clone(), Arc::clone(store), clock.clone())
     }
 }
 
@@ -97,6 +113,11 @@ impl<S: Store> fmt::Debug for SimTransport<S> {
 }
 
 impl<S: Store> Home<S> {
+    /// The next session.
+    fn owner(&self) -> Owner {
+        Owner(self.sessions.replace(self.sessions.get() + 1))
+    }
+
     /// A client instance with connections of its own.
     fn connect(&self, spec: &'static Spec, what: &str) -> Cluster {
         let name = format!("{}/{}/{what}", self.name, spec.name);

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     ops::{Bound, ControlFlow},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -13,9 +14,9 @@ use tidelog_core::{Offset, ReadFault, TableId, Tables, Timestamp, Topic, port::T
 use super::{SimStore, saved::Snapshot};
 use crate::sim::lock;
 
-/// All tasks.
+/// All tasks. Whoever has taken one out as it was keeps that.
 #[derive(Debug, Default)]
-pub(super) struct State(BTreeMap<TaskId, Task>);
+pub(super) struct State(BTreeMap<TaskId, Arc<Task>>);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Task {
@@ -28,15 +29,15 @@ pub(super) struct Task {
 
 impl State {
     pub(super) fn new(tasks: Vec<(TaskId, Task)>) -> Self {
-        Self(tasks.into_iter().collect())
+        Self(tasks.into_iter().map(|(id, task)| (id, Arc::new(task))).collect())
     }
 
-    pub(super) fn task(&self, task: TaskId) -> Option<&Task> {
+    pub(super) fn task(&self, task: TaskId) -> Option<&Arc<Task>> {
         self.0.get(&task)
     }
 
     pub(super) fn task_mut(&mut self, task: TaskId) -> &mut Task {
-        self.0.entry(task).or_default()
+        Arc::make_mut(self.0.entry(task).or_default())
     }
 
     pub(super) fn clear(&mut self, task: TaskId) {
@@ -44,7 +45,7 @@ impl State {
     }
 
     pub(super) fn snapshot(&self, generation: u64) -> Snapshot {
-        let tasks = self.0.iter().map(|(id, task)| (*id, task.clone())).collect();
+        let tasks = self.0.iter().map(|(id, task)| (*id, Task::clone(task))).collect();
         Snapshot { generation, tasks }
     }
 }
@@ -121,6 +122,32 @@ impl Tables for SimTables {
                 return Ok(());
             }
         }
+    }
+}
+
+/// The tables of one task as they were at one moment.
+#[derive(Clone, Debug)]
+pub struct FrozenTables(pub(super) Arc<Task>);
+
+impl Tables for FrozenTables {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Bytes>, ReadFault> {
+        Ok(self.0.rows.get(&table.code()).and_then(|rows| rows.get(key).cloned()))
+    }
+
+    fn range(
+        &self,
+        table: TableId,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], Bytes) -> ControlFlow<()>,
+    ) -> Result<(), ReadFault> {
+        let Some(rows) = self.0.rows.get(&table.code()) else { return Ok(()) };
+        if is_empty(from, to) {
+            return Ok(());
+        }
+        let mut rows = rows.range::<[u8], _>((from, to));
+        let _ = rows.try_for_each(|(key, value)| visit(key, value.clone()));
+        Ok(())
     }
 }
 

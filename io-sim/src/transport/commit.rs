@@ -15,7 +15,7 @@ use tidelog_core::{
     port::{Commit, CommitOutcome, SessionError, Store, StoreBatch, TaskCommit, TaskId},
 };
 
-use super::{Home, changelog};
+use super::{Home, changelog, snapshots::Owner};
 use crate::{
     client::{
         Cluster, GroupView, Place, Task, TransactionError, TransactionalProducer, Unsent, Watched,
@@ -82,11 +82,12 @@ impl Committer {
         producer: TransactionalProducer,
         group: Watched<GroupView>,
         home: Rc<Home<S>>,
+        owner: Owner,
         spec: &'static Spec,
     ) -> Self {
         let (jobs, queue) = mpsc::unbounded();
         let state = Watched::new(State::Beginning);
-        let work = Work { cluster, producer, group, home, spec, state: state.clone() };
+        let work = Work { cluster, producer, group, home, owner, spec, state: state.clone() };
         Self { jobs, state, _task: Task::start(work.run(queue)) }
     }
 
@@ -115,6 +116,7 @@ struct Work<S: Store> {
     producer: TransactionalProducer,
     group: Watched<GroupView>,
     home: Rc<Home<S>>,
+    owner: Owner,
     spec: &'static Spec,
     state: Watched<State>,
 }
@@ -137,6 +139,7 @@ impl<S: Store> Work<S> {
                 if !is_settled {
                     // Before the outcome is told: whoever restores then waits.
                     self.state.change(|state| *state = State::Beginning);
+                    self.home.board.failed(self.owner, self.spec.name, &job.commit.tasks);
                 }
                 let _ = job.outcome.send(outcome);
                 if !is_settled {
@@ -258,10 +261,10 @@ impl<S: Store> Work<S> {
             task_time: task.task_time,
         };
         let batches: Vec<_> = commit.tasks.iter().map(batch).collect();
-        self.home
-            .store
-            .apply(&batches)
-            .map_err(|error| SessionError::Fatal(error.to_string().into()))
+        let applied = self.home.store.apply(&batches);
+        applied.map_err(|error| SessionError::Fatal(error.to_string().into()))?;
+        self.home.board.committed(self.owner, self.spec.name, &commit.tasks);
+        Ok(())
     }
 }
 

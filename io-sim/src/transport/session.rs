@@ -21,12 +21,14 @@ use super::{
     ends,
     inputs::{End, Inputs},
     restore,
+    snapshots::Owner,
 };
 use crate::client::{Cluster, Fetcher, GroupEvent, Member, TransactionalProducer};
 
 /// A member of a service's consumer group, with a consumer and a transactional producer of its own.
 pub struct SimSession<S: Store> {
     home: Rc<Home<S>>,
+    owner: Owner,
     spec: &'static Spec,
     group: String,
     cluster: Cluster,
@@ -56,10 +58,12 @@ impl<S: Store> SimSession<S> {
         let fetcher = Fetcher::start(cluster.clone());
         let producing = home.connect(spec, "producer");
         let producer = TransactionalProducer::new(producing.clone(), name.into());
+        let owner = home.owner();
         let committer =
-            Committer::start(producing, producer, member.view(), Rc::clone(&home), spec);
+            Committer::start(producing, producer, member.view(), Rc::clone(&home), owner, spec);
         Self {
             home,
+            owner,
             spec,
             group,
             cluster,
@@ -122,6 +126,7 @@ impl<S: Store> SimSession<S> {
         match event {
             GroupEvent::Assigned(partition) => {
                 self.assigned.insert(partition);
+                self.home.board.restoring(self.owner, self.task(partition));
                 Some(Ok(Event::Assigned(partition)))
             }
             GroupEvent::Revoked(partition) => Some(Ok(Event::Revoked(partition))),
@@ -192,6 +197,7 @@ impl<S: Store> Session for SimSession<S> {
     ) -> Result<Restored<S::Tables>, SessionError> {
         assert!(self.assigned.contains(&partition), "{} was not assigned", self.task(partition));
         self.stop_reading(partition);
+        self.home.board.restoring(self.owner, self.task(partition));
         if let Some(over) = &self.over {
             return Err(over.clone());
         }
@@ -199,6 +205,7 @@ impl<S: Store> Session for SimSession<S> {
         self.committer.settled().await?;
         let (store, group) = (&*self.home.store, &self.group);
         let restored = restore::restore(&self.cluster, store, group, self.spec, partition).await?;
+        self.home.board.restored(self.owner, self.task(partition), &restored.positions);
         for (topic, from) in &restored.positions {
             let place = (*topic, partition);
             self.readings += 1;
@@ -231,6 +238,7 @@ impl<S: Store> Session for SimSession<S> {
             let id = self.task(task.partition);
             assert!(self.assigned.contains(&task.partition), "{id} commits, and was not assigned");
         }
+        self.home.board.committing(self.owner, self.spec.name, &commit.tasks);
         self.committing = Some(self.committer.begin(commit));
     }
 
@@ -239,6 +247,7 @@ impl<S: Store> Session for SimSession<S> {
         if !self.assigned.remove(&partition) {
             return;
         }
+        self.home.board.gone(self.owner, self.task(partition));
         match &self.committing {
             Some(committing) if committing.covers(partition) => self.releasing.push(partition),
             Some(_) | None => self.member.release(partition),
@@ -247,6 +256,12 @@ impl<S: Store> Session for SimSession<S> {
 
     fn park(&mut self, partition: PartitionId) {
         self.inputs.park(partition);
+    }
+}
+
+impl<S: Store> Drop for SimSession<S> {
+    fn drop(&mut self) {
+        self.home.board.all_gone(self.owner);
     }
 }
 
