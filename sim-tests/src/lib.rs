@@ -13,6 +13,8 @@ pub mod log;
 pub mod model;
 pub mod observed;
 pub mod oracle;
+pub mod shrink;
 pub mod violation;
+pub mod workload;
 
 pub use violation::Violation;
