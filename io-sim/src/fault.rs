@@ -7,7 +7,7 @@ pub(crate) use draw::scale;
 
 use std::{fmt, str::FromStr};
 
-use self::Scope::{Broker, Client, Clock, Cluster, Disk, Link, Log, Node};
+use self::Scope::{App, Broker, Client, Clock, Cluster, Disk, Link, Log, Moment, Node};
 
 /// Of what a fault kind is one opportunity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +24,12 @@ pub enum Scope {
     Log,
     /// A tick of a machine's clock.
     Clock,
+    /// A tick of a client machine.
+    App,
     /// An operation of a client: a fetch, a delivery, a commit.
     Client,
+    /// A request of a kind after which a crash is worth its while.
+    Moment,
     /// An operation of a disk.
     Disk,
 }
@@ -105,7 +109,7 @@ kinds! {
     /// A node's process is killed, and started again.
     NodeKilled "node-killed" Node 0.004;
     /// A node's process is killed while a commit of its is under way.
-    NodeKilledInCommit "node-killed-in-commit" Client 0.002;
+    NodeKilledInCommit "node-killed-in-commit" Moment 0.002;
     /// A node stands still for a moment.
     NodePaused "node-paused" Node 0.004;
     /// A node stands still past its session's timeout, and goes on as a zombie.
@@ -131,6 +135,8 @@ kinds! {
 
     /// A broker's process is killed, and started again.
     BrokerKilled "broker-killed" Broker 0.003;
+    /// A broker is killed while it ends a transaction in its partitions.
+    BrokerKilledInEnd "broker-killed-in-end" Moment 0.01;
     /// A broker loses power, and what it had not flushed.
     BrokerPowerLoss "broker-power-loss" Broker 0.003;
     /// A broker stands still, perhaps until it is fenced, and goes on.
@@ -155,6 +161,11 @@ kinds! {
     CompactionNow "compaction-now" Log 0.006;
     /// Retention looks at a partition now.
     RetentionNow "retention-now" Log 0.003;
+
+    /// A client machine's process is killed, and started again.
+    ClientKilled "client-killed" App 0.003;
+    /// A client machine stands still for some time.
+    ClientPaused "client-paused" App 0.003;
 
     /// A machine's clock is wrong from the start.
     ClockSkewed "clock-skewed" Clock 0.002;

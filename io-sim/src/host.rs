@@ -12,7 +12,7 @@ pub use atlas::Atlas;
 pub use chaos::{Chaos, ChaosSettings};
 pub use cluster::{Cluster, ClusterSettings};
 pub use engine::{Engine, Host, Loss};
-pub use nodes::{Boot, Format, Nodes};
+pub use nodes::{Boot, Format, Nodes, Role};
 pub use process::Process;
 
 #[cfg(test)]

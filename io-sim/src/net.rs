@@ -19,7 +19,7 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -44,7 +44,11 @@ struct Shared {
     cut_count: AtomicUsize,
     /// Where what travels without a connection arrives.
     strays: Mutex<BTreeMap<Node, mpsc::UnboundedSender<Arrival>>>,
+    watch: OnceLock<Watch>,
 }
+
+/// Sees every request as it is sent: from whom, to whom, and what.
+type Watch = Box<dyn Fn(Node, Node, &Request) + Send + Sync>;
 
 /// Why no reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -80,6 +84,7 @@ impl Net {
             cuts: Mutex::default(),
             cut_count: AtomicUsize::new(0),
             strays: Mutex::default(),
+            watch: OnceLock::new(),
         }))
     }
 
@@ -105,6 +110,16 @@ impl Net {
         let (stray, strays) = mpsc::unbounded();
         lock(&self.0.strays).insert(node, stray);
         Server::bind(node, strays).await
+    }
+
+    /// Lets somebody see every request as it is sent.
+    ///
+    /// # Panics
+    ///
+    /// If there is somebody already.
+    pub(crate) fn watch(&self, watch: impl Fn(Node, Node, &Request) + Send + Sync + 'static) {
+        let is_first = self.0.watch.set(Box::new(watch)).is_ok();
+        assert!(is_first, "one watcher for each network");
     }
 
     /// Cuts links, until the cut is mended.

@@ -4,6 +4,7 @@ mod brokers;
 mod clocks;
 mod links;
 mod logs;
+mod moments;
 mod nodes;
 
 use std::{
@@ -57,9 +58,9 @@ impl Chaos {
         let (net, cluster, nodes) = (net.clone(), cluster.clone(), nodes.clone());
         let is_over = Mutex::new(false);
         let chaos = Self(Arc::new(Shared { net, cluster, nodes, settings, atlas, is_over }));
+        chaos.watch(&chaos.0.net);
         let ours = chaos.clone();
-        let sim = ours.sim().clone();
-        sim.post().spawn(async move {
+        chaos.sim().post().spawn(async move {
             for tick in 1.. {
                 ours.sim().time().sleep(ours.0.settings.tick).await;
                 if *lock(&ours.0.is_over) {

@@ -1,4 +1,5 @@
-//! The nodes of tidelog: processes with a disk each, of which the simulator knows no more than that.
+//! The nodes of tidelog and the machines of its clients: processes with a disk each, of which the
+//! simulator knows no more than that.
 
 use std::{
     collections::BTreeMap,
@@ -12,13 +13,12 @@ use futures_util::future::LocalBoxFuture;
 use super::Process;
 use crate::{
     disk::Disk,
-    fault::FaultKind,
     net::Net,
     sim::{Machine, lock},
     wire::{ClientId, Node},
 };
 
-/// The nodes of a run. Clones are handles to the same ones.
+/// The nodes of a run, and its client machines. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Nodes(Arc<Shared>);
 
@@ -34,8 +34,18 @@ struct Hosted {
     process: Process,
     disk: Disk,
     format: Arc<Mutex<Format>>,
-    /// It is the twin of another one.
-    is_twin: bool,
+    role: Role,
+}
+
+/// What a process is in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A node of tidelog.
+    Node,
+    /// The twin of a node: a second process of its name, for some time.
+    Twin,
+    /// A client machine, from which the system is used.
+    Client,
 }
 
 /// What a process of a node begins with.
@@ -55,8 +65,6 @@ pub struct Boot {
     pub net: Net,
     /// Which format version its program writes.
     pub format: Format,
-    /// The nodes, itself among them.
-    pub nodes: Nodes,
 }
 
 /// Which format version a program writes.
@@ -91,11 +99,20 @@ impl Nodes {
         client: ClientId,
         main: impl Fn(Boot) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static,
     ) {
-        let disk = Disk::new(self.0.net.sim(), &format!("{name}/disk"));
-        self.host(name, client, Arc::new(main), disk, false);
+        self.host(name, client, Arc::new(main), Role::Node);
     }
 
-    /// Which nodes there are.
+    /// Adds a client machine and starts it. A process that ends is started again.
+    pub fn add_client(
+        &self,
+        name: &str,
+        client: ClientId,
+        main: impl Fn(Boot) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static,
+    ) {
+        self.host(name, client, Arc::new(main), Role::Client);
+    }
+
+    /// Which nodes and client machines there are.
     #[must_use]
     pub fn list(&self) -> Vec<Node> {
         lock(&self.0.nodes).keys().copied().collect()
@@ -155,10 +172,7 @@ impl Nodes {
                 there.disk.wipe();
                 there.process.start();
             }
-            None => {
-                let disk = Disk::new(self.0.net.sim(), &format!("{name}/twin/disk"));
-                self.host(&name, client, main, disk, true);
-            }
+            None => self.host(&name, client, main, Role::Twin),
         }
         let (process, starts) = (self.process(twin), self.process(twin).starts());
         process.clone().later(time, move || {
@@ -168,20 +182,23 @@ impl Nodes {
         });
     }
 
-    /// Whether a node is the twin of another one.
+    /// What a node is.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such node.
     #[must_use]
-    pub fn is_twin(&self, node: Node) -> bool {
-        self.hosted(node).is_twin
+    pub fn role(&self, node: Node) -> Role {
+        self.hosted(node).role
     }
 
-    /// Lets every node run, and no twin.
+    /// Lets every node and every client machine run, and no twin.
     pub fn heal(&self) {
         for node in self.list() {
-            let Hosted { process, is_twin, .. } = self.hosted(node);
-            if is_twin {
-                process.retire();
-            } else {
-                process.heal();
+            let Hosted { process, role, .. } = self.hosted(node);
+            match role {
+                Role::Node | Role::Client => process.heal(),
+                Role::Twin => process.retire(),
             }
         }
     }
@@ -195,40 +212,31 @@ impl Nodes {
         *lock(&self.hosted(node).format) = format;
     }
 
-    /// To be called where a commit of a node is under way: the node may be killed in the midst of it.
-    pub fn commits(&self, node: Node) {
-        let Some(hosted) = lock(&self.0.nodes).get(&node).cloned() else { return };
-        let sim = self.0.net.sim();
-        let entity = hosted.process.machine().entity();
-        let Some(draw) = sim.fault(FaultKind::NodeKilledInCommit, entity) else { return };
-        let (nodes, down) = (self.clone(), draw.millis("down", 50, 8_000));
-        hosted.process.later(draw.millis("after", 1, 30), move || {
-            nodes.crash(node, down, |_| {});
-        });
-    }
-
-    fn host(&self, name: &str, client: ClientId, main: Arc<Main>, disk: Disk, is_twin: bool) {
+    fn host(&self, name: &str, client: ClientId, main: Arc<Main>, role: Role) {
         let node = Node::Client(client);
+        let disk = match role {
+            Role::Node | Role::Client => format!("{name}/disk"),
+            Role::Twin => format!("{name}/twin/disk"),
+        };
+        let disk = Disk::new(self.0.net.sim(), &disk);
         let format = Arc::new(Mutex::new(Format::default()));
-        let (nodes, name) = (self.clone(), Box::<str>::from(name));
+        let (net, name) = (self.0.net.clone(), Box::<str>::from(name));
         let (ours, version, called) = (disk.clone(), Arc::clone(&format), name.clone());
         let run = Arc::clone(&main);
         let start = move |start| {
-            let net = nodes.0.net.clone();
             run(Boot {
                 name: called.clone(),
                 node,
                 start,
                 machine: net.sim().machine(node),
                 disk: ours.clone(),
-                net,
+                net: net.clone(),
                 format: *lock(&version),
-                nodes: nodes.clone(),
             })
         };
         let process = Process::new(self.0.net.sim(), node, start);
         process.start();
-        let hosted = Hosted { name, main, process, disk, format, is_twin };
+        let hosted = Hosted { name, main, process, disk, format, role };
         lock(&self.0.nodes).insert(node, hosted);
     }
 

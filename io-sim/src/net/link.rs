@@ -95,6 +95,9 @@ impl Shared {
 
     /// Takes a request: it is sent at once if nothing is in its way.
     fn take(&self, request: Request, timeout: Duration, answer: Answer) {
+        if let Some(watch) = self.net.0.watch.get() {
+            watch(self.from, self.to, &request);
+        }
         let now = self.now();
         let state = &mut *self.state.borrow_mut();
         state.last_id = state.last_id.wrapping_add(1);

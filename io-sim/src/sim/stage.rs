@@ -74,6 +74,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(
+        clippy::async_yields_async,
+        reason = "the task is to outlive the piece that starts it"
+    )]
     fn time_and_tasks_go_on_from_piece_to_piece() {
         let stage = Stage::begin(Options::calm(1));
         let clock = stage.sim().machine(Stage::NODE).clock().clone();

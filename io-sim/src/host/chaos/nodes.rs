@@ -1,4 +1,5 @@
-//! Nodes of tidelog that are killed, paused, robbed of their disks, or doubled.
+//! Nodes of tidelog that are killed, paused, robbed of their disks, or doubled, and clients that go
+//! away.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use super::Chaos;
 use crate::{
     disk::Disk,
     fault::{Draw, FaultKind},
-    host::Format,
+    host::{Format, Role},
     wire::Node,
 };
 
@@ -46,9 +47,25 @@ impl Chaos {
                 self.0.nodes.disk(*node).keep_copy();
             }
             let process = self.0.nodes.process(*node);
-            if !self.0.nodes.is_twin(*node) && process.is_up() && !process.is_paused() {
-                self.strike_node(*node, &nodes);
+            if !process.is_up() || process.is_paused() {
+                continue;
             }
+            match self.0.nodes.role(*node) {
+                Role::Node => self.strike_node(*node, &nodes),
+                Role::Client => self.strike_client(*node),
+                Role::Twin => {}
+            }
+        }
+    }
+
+    fn strike_client(&self, client: Node) {
+        let entity = self.entity(client);
+        if let Some(draw) = self.sim().fault(FaultKind::ClientPaused, entity) {
+            let process = self.0.nodes.process(client);
+            process.pause_for(draw.millis("length", 10, 10_000));
+        }
+        if let Some(draw) = self.sim().fault(FaultKind::ClientKilled, entity) {
+            self.0.nodes.crash(client, draw.millis("down", 50, 10_000), |_| {});
         }
     }
 
@@ -81,7 +98,8 @@ impl Chaos {
             Harm::Wipe => disk.wipe(),
             Harm::GoBack => drop(disk.go_back(draw)),
             Harm::Swap => {
-                let others: Vec<_> = nodes.iter().filter(|other| **other != node).collect();
+                let is_other = |it: &&Node| **it != node && self.0.nodes.role(**it) != Role::Client;
+                let others: Vec<_> = nodes.iter().filter(is_other).collect();
                 if !others.is_empty() {
                     let picked = draw.pick("twin", others.len() as u64);
                     let other = others[usize::try_from(picked).expect("one of few")];

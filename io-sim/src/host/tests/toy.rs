@@ -6,7 +6,7 @@ use super::super::{Engine, Host, Loss};
 use crate::wire::{
     BrokerEpoch, BrokerId, BrokerState, CallId, CreateTopicsReply, Image, ImageVersion,
     Incarnation, Input, Instant, LeaderEpoch, MetadataReply, MetadataRequest, Node, Now, Output,
-    PartitionEpoch, PartitionState, Reply, Request, TopicState,
+    PartitionEpoch, PartitionState, Reply, Request, TopicState, WriteTxnMarkersRequest,
 };
 
 const ALL: [BrokerId; 3] = [BrokerId(1), BrokerId(2), BrokerId(3)];
@@ -23,6 +23,13 @@ impl ToyBroker {
     pub(super) fn new(id: BrokerId) -> Self {
         Self { id, heard: 0, calls: 0, wakes_at: Instant::default() }
     }
+
+    /// Asks the next broker.
+    fn call(&mut self, request: Request) -> Output {
+        self.calls += 1;
+        let to = Node::Broker(BrokerId(self.id.0 % 3 + 1));
+        Output::Call { id: CallId(self.calls), to, request }
+    }
 }
 
 /// How many answers a broker has heard since it was started.
@@ -33,9 +40,14 @@ pub(super) fn heard(host: &Host) -> u64 {
 impl Engine for ToyBroker {
     fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
-            Input::Request { token, .. } => {
+            Input::Request { token, request, .. } => {
                 let reply = MetadataReply { brokers: vec![self.id], topics: Vec::new() };
-                vec![Output::Reply { token, reply: Reply::Metadata(reply) }]
+                let reply = Output::Reply { token, reply: Reply::Metadata(reply) };
+                if matches!(request, Request::EndTxn(_)) {
+                    let markers = WriteTxnMarkersRequest { markers: Vec::new() };
+                    return vec![reply, self.call(markers.into())];
+                }
+                vec![reply]
             }
             Input::Reply { reply, .. } => {
                 self.heard += u64::from(reply.is_ok());
@@ -43,11 +55,8 @@ impl Engine for ToyBroker {
             }
             Input::Tick if now.instant < self.wakes_at => vec![Output::WakeAt(self.wakes_at)],
             Input::Tick => {
-                self.calls += 1;
                 self.wakes_at = now.instant.plus_ms(50);
-                let to = Node::Broker(BrokerId(self.id.0 % 3 + 1));
-                let request = Request::Metadata(MetadataRequest { topics: None });
-                let call = Output::Call { id: CallId(self.calls), to, request };
+                let call = self.call(MetadataRequest { topics: None }.into());
                 vec![call, Output::WakeAt(self.wakes_at)]
             }
             Input::Maintain { .. } => Vec::new(),
