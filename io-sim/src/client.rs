@@ -179,3 +179,6 @@ impl fmt::Debug for Cluster {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).expect("less than half a milliard years")
 }
+
+#[cfg(test)]
+mod tests;

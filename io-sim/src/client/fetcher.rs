@@ -71,7 +71,6 @@ impl Fetcher {
             in_flight: FuturesUnordered::new(),
             asked: BTreeSet::new(),
             is_refreshing: false,
-            is_pausing: false,
         };
         Self { fetched, orders, _task: Task::start(work.run(queue)) }
     }
@@ -100,8 +99,6 @@ struct Work {
     /// The leaders that have been asked and have not answered.
     asked: BTreeSet<BrokerId>,
     is_refreshing: bool,
-    /// Whether it waits a little after a failure.
-    is_pausing: bool,
 }
 
 #[derive(Debug)]
@@ -113,6 +110,8 @@ struct Reader {
     /// The leader epoch in which it is known that the log goes on from what was read.
     valid_in: Option<LeaderEpoch>,
     is_validating: bool,
+    /// Whether it waits a little after a failure.
+    is_resting: bool,
     /// The bytes that have been read ahead.
     ahead: usize,
     has_ended: bool,
@@ -136,7 +135,8 @@ enum Done {
         end: Result<Offset, Failure>,
     },
     Refreshed,
-    Resumed,
+    /// Readings of partitions have waited a little.
+    Rested(Vec<(Place, u64)>),
 }
 
 impl Work {
@@ -169,6 +169,7 @@ impl Work {
                     epoch: None,
                     valid_in: None,
                     is_validating: false,
+                    is_resting: false,
                     ahead: 0,
                     has_ended: false,
                 };
@@ -185,14 +186,11 @@ impl Work {
 
     /// Asks every leader that is not busy for what there is room for.
     fn ask(&mut self) {
-        if self.is_pausing {
-            return;
-        }
         let ahead_max = self.cluster.settings().ahead_bytes_max;
         let mut leaders: BTreeMap<BrokerId, (Leader, Asked)> = BTreeMap::new();
         let mut lost: Vec<Topic> = Vec::new();
         for (place, reader) in &mut self.readers {
-            if reader.has_ended || reader.is_validating || reader.ahead >= ahead_max {
+            if reader.is_busy() || reader.ahead >= ahead_max {
                 continue;
             }
             let Some(leader) = self.cluster.leader(*place) else {
@@ -250,8 +248,7 @@ impl Work {
                         }
                     }
                     Err(_) => {
-                        asked.keys().for_each(|place| self.cluster.forget_leader(*place));
-                        self.pause();
+                        self.rest(asked.into_iter().map(|(at, (reading, _))| (at, reading)));
                     }
                 }
             }
@@ -259,7 +256,14 @@ impl Work {
                 self.validated(place, reading, leader, end);
             }
             Done::Refreshed => self.is_refreshing = false,
-            Done::Resumed => self.is_pausing = false,
+            Done::Rested(rested) => {
+                for (place, reading) in rested {
+                    let reader = self.readers.get_mut(&place);
+                    if let Some(reader) = reader.filter(|it| it.reading == reading) {
+                        reader.is_resting = false;
+                    }
+                }
+            }
         }
     }
 
@@ -286,11 +290,7 @@ impl Work {
                 reader.has_ended = true;
                 Read::Diverged { why: format!("it ends at {end}, before {from}").into() }
             }
-            Err(_) => {
-                self.cluster.forget_leader(place);
-                self.pause();
-                return;
-            }
+            Err(_) => return self.rest([(place, reading)].into_iter()),
         };
         let _ = self.fetched.unbounded_send(Fetched { place, reading, read });
     }
@@ -314,23 +314,32 @@ impl Work {
                 let read = Read::Diverged { why: why.into() };
                 let _ = self.fetched.unbounded_send(Fetched { place, reading, read });
             }
-            Err(_) => {
-                self.cluster.forget_leader(place);
-                self.pause();
-            }
+            Err(_) => self.rest([(place, reading)].into_iter()),
         }
     }
 
-    fn pause(&mut self) {
-        if self.is_pausing {
-            return;
+    /// Lets partitions be for a little while after a failure, which has made the cluster forget their
+    /// leaders if it is about those.
+    fn rest(&mut self, readings: impl Iterator<Item = (Place, u64)>) {
+        let mut resting = Vec::new();
+        for (place, reading) in readings {
+            let reader = self.readers.get_mut(&place);
+            if let Some(reader) = reader.filter(|it| it.reading == reading) {
+                reader.is_resting = true;
+                resting.push((place, reading));
+            }
         }
-        self.is_pausing = true;
         let cluster = self.cluster.clone();
-        let pause = async move {
+        let rest = async move {
             cluster.back_off().await;
-            Done::Resumed
+            Done::Rested(resting)
         };
-        self.in_flight.push(pause.boxed_local());
+        self.in_flight.push(rest.boxed_local());
+    }
+}
+
+impl Reader {
+    fn is_busy(&self) -> bool {
+        self.has_ended || self.is_validating || self.is_resting
     }
 }
