@@ -17,7 +17,7 @@ use super::ends;
 use crate::{
     client::{Appender, ClientSettings, Cluster, Delivery, Failure, Place, Producer, Unsent},
     clock::Clock,
-    net::Net,
+    net::{Net, NetError},
     wire::Node,
 };
 
@@ -131,7 +131,8 @@ async fn work(cluster: &Cluster, appender: &Appender, mut calls: mpsc::Unbounded
         };
         match call {
             Some(call) => working.push(begin(cluster, appender, call)),
-            None => return,
+            // What was to be appended is, though nobody can ask for more.
+            None => return working.for_each(std::future::ready).await,
         }
     }
 }
@@ -182,10 +183,12 @@ async fn read(
     until: Timestamp,
 ) -> Result<Vec<Record>, ClientError> {
     let (topic, partition) = place;
+    let limit = cluster.after(until.since(cluster.wall()).min(READ_MAX) + GRACE);
     let mut next = from;
     loop {
         let left = until.since(cluster.wall()).min(cluster.settings().fetch_wait);
-        let failure = match cluster.fetch(place, next, left).await {
+        let fetched = cluster.before(limit, cluster.fetch(place, next, left)).await;
+        let failure = match fetched.unwrap_or(Err(Failure::Net(NetError::TimedOut))) {
             Ok(chunk) if !chunk.records.is_empty() => {
                 return Ok(chunk.records.into_iter().map(Into::into).collect());
             }
@@ -202,7 +205,7 @@ async fn read(
             }
             Err(failure) => Some(failure),
         };
-        if cluster.wall() >= until {
+        if cluster.wall() >= until || cluster.now() >= limit {
             return failure.map_or(Ok(Vec::new()), |failure| Err(unavailable(failure)));
         }
         match failure {
@@ -214,6 +217,12 @@ async fn read(
         }
     }
 }
+
+/// No read is longer.
+const READ_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long beyond its end a read waits for an answer that it has asked for.
+const GRACE: Duration = Duration::from_secs(1);
 
 fn outcome(delivery: Delivery) -> AppendOutcome {
     match delivery {

@@ -202,7 +202,10 @@ impl<S: Store> Session for SimSession<S> {
             return Err(over.clone());
         }
         // What is not known of the last commit is known once its producer has begun anew.
-        self.committer.settled().await?;
+        let limit = self.cluster.after(self.home.settings.patience);
+        let settled = self.cluster.before(limit, self.committer.settled()).await;
+        settled
+            .unwrap_or_else(|| Err(SessionError::Lost("its producer cannot begin anew".into())))?;
         let (store, group) = (&*self.home.store, &self.group);
         let restored = restore::restore(&self.cluster, store, group, self.spec, partition).await?;
         self.home.board.restored(self.owner, self.task(partition), &restored.positions);
