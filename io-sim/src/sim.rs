@@ -44,6 +44,9 @@ pub struct Options {
     pub keeps_lines: bool,
     /// The virtual time after which the run is over, whatever it does.
     pub time_limit: Duration,
+    /// The number of events after which the run is over: one that goes round in circles may take no
+    /// virtual time at all.
+    pub events_max: u64,
 }
 
 impl Options {
@@ -51,7 +54,7 @@ impl Options {
     #[must_use]
     pub fn calm(seed: u64) -> Self {
         let time_limit = Duration::from_secs(3600);
-        Self { seed, plan: Plan::calm(), keeps_lines: false, time_limit }
+        Self { seed, plan: Plan::calm(), keeps_lines: false, time_limit, events_max: 1 << 30 }
     }
 }
 
@@ -65,6 +68,7 @@ struct Shared {
     kinds: AtomicU64,
     choices: Mutex<Choices>,
     trace: Mutex<Trace>,
+    events_max: u64,
     machines: Mutex<BTreeMap<Node, Machine>>,
     /// Where tasks run that belong to no machine.
     post: NodeHandle,
@@ -134,12 +138,13 @@ impl Sim {
     }
 
     fn new(options: Options, handle: &Handle, time: TimeHandle) -> Self {
-        let Options { seed, plan, keeps_lines, .. } = options;
+        let Options { seed, plan, keeps_lines, events_max, .. } = options;
         Self(Arc::new(Shared {
             seed,
             kinds: AtomicU64::new(plan.bits()),
             choices: Mutex::new(Choices::new(seed, plan)),
             trace: Mutex::new(Trace::new(keeps_lines)),
+            events_max,
             machines: Mutex::default(),
             post: handle.create_node().name("post").build(),
             handle: handle.clone(),
@@ -214,8 +219,16 @@ impl Sim {
     }
 
     /// Takes an event into the trace.
+    ///
+    /// # Panics
+    ///
+    /// If there have been too many: that ends the run.
     pub fn event<E: Hash + Debug + ?Sized>(&self, lane: &str, what: &'static str, event: &E) {
-        self.trace().event(self.now_us(), lane, what, event);
+        let mut trace = self.trace();
+        trace.event(self.now_us(), lane, what, event);
+        let is_too_many = trace.events() > self.0.events_max;
+        drop(trace);
+        assert!(!is_too_many, "event limit exceeded: {} on {lane}", self.0.events_max);
     }
 
     /// The machine of a node of the protocol, with nothing running on it when it is first asked for.

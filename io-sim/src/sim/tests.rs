@@ -38,6 +38,21 @@ fn a_run_that_hangs_is_ended_by_its_time_limit() {
 }
 
 #[test]
+fn a_run_that_goes_round_in_circles_is_ended_by_its_events() {
+    let options = Options { events_max: 1_000, ..Options::calm(1) };
+    let run = Sim::run(options, |sim| async move {
+        loop {
+            sim.event("test", "again", &());
+            madsim::task::yield_now().await;
+        }
+    });
+    let never: Result<(), Box<str>> = run.outcome;
+    let words = never.expect_err("it never ends");
+    assert!(words.contains("event limit exceeded"), "{words}");
+    assert_eq!(run.report.events, 1_001);
+}
+
+#[test]
 fn a_machine_that_is_killed_stops_and_one_that_is_paused_goes_on() {
     let run = Sim::run(Options::calm(1), |sim| async move {
         let machine = sim.machine(Node::Broker(BrokerId(1)));
