@@ -12,16 +12,10 @@ mod epochs;
 mod recovery;
 mod retention;
 mod segments;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 
-use self::{
-    aborted::AbortedIndex,
-    epochs::Epochs,
-    segments::{Segment, Segments},
-};
+use self::{aborted::AbortedIndex, epochs::Epochs, segments::Segments};
 use super::producers::Producers;
 use crate::wire::{
     AbortedTransaction, Batch, EpochEnd, LeaderEpoch, Offset, Payload, ProducerStamp, Timestamp,
@@ -130,8 +124,7 @@ impl Log {
         };
         assert!(count > 0, "an append has records");
         let (base_offset, last_offset) = (self.end, self.end + (count - 1));
-        let batch =
-            Batch { base_offset, last_offset, leader_epoch, timestamp, producer, payload };
+        let batch = Batch { base_offset, last_offset, leader_epoch, timestamp, producer, payload };
         self.push(batch, config);
         base_offset
     }
@@ -153,8 +146,8 @@ impl Log {
         let mut slice = Slice::default();
         for entry in self.entries.range(self.index_of(from)..) {
             let size = entry.batch.size();
-            let fits = slice.bytes + size <= max_bytes
-                || (at_least_one && slice.batches.is_empty());
+            let fits =
+                slice.bytes + size <= max_bytes || (at_least_one && slice.batches.is_empty());
             if entry.batch.last_offset >= until || !fits {
                 break;
             }
@@ -233,7 +226,8 @@ impl Log {
         }
         self.end = batch.last_offset.next();
         self.note(&batch);
-        let latest = self.entries.back().map_or(batch.timestamp, |it| it.latest.max(batch.timestamp));
+        let latest =
+            self.entries.back().map_or(batch.timestamp, |it| it.latest.max(batch.timestamp));
         self.entries.push_back(Entry { batch, latest, delete_horizon: None });
     }
 

@@ -3,21 +3,24 @@
 mod follower;
 mod leader;
 mod read;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
-pub use self::leader::{Appending, Leader, Verifying};
+pub use self::{
+    leader::{Appending, Leader},
+    read::Reader,
+};
 use super::log::Log;
 use crate::wire::{
-    BrokerId, ErrorCode, Instant, LeaderEpoch, LeaderHint, Offset, PartitionState, Timestamp,
-    TopicConfig,
+    BrokerId, CleanupPolicy, ErrorCode, Instant, LeaderEpoch, LeaderHint, Offset, PartitionState,
+    Timestamp, TopicConfig,
 };
 
 /// A replica.
 #[derive(Clone, Debug)]
 pub struct Partition {
+    /// The broker that it is on.
+    broker: BrokerId,
     log: Log,
     high_watermark: Offset,
     /// The high watermark as it was last written down: what a restart begins with.
@@ -40,8 +43,9 @@ pub enum Role {
 
 impl Partition {
     /// A new, empty replica.
-    pub fn new(config: TopicConfig) -> Self {
+    pub fn new(broker: BrokerId, config: TopicConfig) -> Self {
         Self {
+            broker,
             log: Log::default(),
             high_watermark: Offset::ZERO,
             checkpoint: Offset::ZERO,
@@ -101,13 +105,14 @@ impl Partition {
     }
 
     /// Takes the controller's word for who leads and who is in sync, unless it is older than what is
-    /// known. `seen` tells when each replica was last heard of.
-    pub fn apply(&mut self, id: BrokerId, config: TopicConfig, state: &PartitionState, now: Instant) {
+    /// known.
+    pub fn apply(&mut self, config: TopicConfig, state: &PartitionState, now: Instant) {
         self.config = config;
-        let is_new_epoch = state.leader_epoch > self.leader_epoch || matches!(self.role, Role::Idle);
         if state.leader_epoch < self.leader_epoch {
             return;
         }
+        let id = self.broker;
+        let is_new_epoch = state.leader_epoch > self.leader_epoch;
         self.leader_epoch = state.leader_epoch;
         match (&mut self.role, state.leader) {
             (Role::Leader(leader), Some(now_leads)) if now_leads == id && !is_new_epoch => {
@@ -120,7 +125,7 @@ impl Partition {
             (_, Some(leader)) => self.role = Role::Follower(leader),
             (_, None) => self.role = Role::Idle,
         }
-        self.advance(id, now);
+        self.advance();
     }
 
     /// The process has ended; another begins with the log and the high watermark that was written down.
@@ -162,6 +167,23 @@ impl Partition {
     pub fn compact(&mut self, now: Timestamp, up_to: Offset) -> bool {
         let limit = self.log.first_uncleanable(now, self.high_watermark, &self.config);
         self.log.compact(now, up_to.min(limit), &self.config)
+    }
+
+    /// What the cleaner does of its own accord: old segments go, and once half of what could be compacted
+    /// is not, it is. Says whether the log starts later now.
+    pub fn clean(&mut self, now: Timestamp) -> bool {
+        let is_compacted = match self.config.cleanup_policy {
+            CleanupPolicy::Compact | CleanupPolicy::CompactAndDelete => true,
+            CleanupPolicy::Delete => false,
+        };
+        if is_compacted {
+            let limit = self.log.first_uncleanable(now, self.high_watermark, &self.config);
+            let (start, cleaned) = (self.log.start(), self.log.cleaned());
+            if limit > cleaned && 2 * (limit - cleaned) >= limit - start {
+                self.log.compact(now, limit, &self.config);
+            }
+        }
+        self.retain(now)
     }
 
     /// Forgets producers that have been silent since before `since`.

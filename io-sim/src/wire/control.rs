@@ -176,6 +176,14 @@ impl Image {
     pub fn partition(&self, at: &TopicPartition) -> Option<&PartitionState> {
         self.topics.get(&at.topic)?.partitions.get(at.partition as usize)
     }
+
+    /// Every partition with its state.
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionState)> {
+        self.topics.iter().flat_map(|(topic, state)| {
+            let states = (0..).zip(&state.partitions);
+            states.map(|(number, state)| (TopicPartition::new(topic, number), state))
+        })
+    }
 }
 
 impl std::hash::Hash for Image {

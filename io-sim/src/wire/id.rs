@@ -1,6 +1,7 @@
 //! The names of things: nodes, topics, offsets, epochs, producers, moments.
 
 use std::{
+    borrow::Borrow,
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
@@ -32,6 +33,12 @@ impl PartialEq for TopicName {
 }
 
 impl Eq for TopicName {}
+
+impl Borrow<str> for TopicName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl PartialOrd for TopicName {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

@@ -15,9 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::{Entry, Log};
-use crate::wire::{
-    Batch, Offset, Payload, ProducerId, Record, Records, Timestamp, TopicConfig,
-};
+use crate::wire::{Batch, Offset, Payload, ProducerId, Record, Records, Timestamp, TopicConfig};
 
 impl Log {
     /// Where the cleaner must stop: at the active segment, at the last stable offset, and at records

@@ -4,11 +4,11 @@ use crate::wire::{EpochEnd, LeaderEpoch, Offset};
 
 /// The leader epochs of a log, each with the offset of its first record. Both rise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Epochs(Vec<(LeaderEpoch, Offset)>);
+pub(super) struct Epochs(Vec<(LeaderEpoch, Offset)>);
 
 impl Epochs {
     /// Notes that the epoch's records begin there, unless it, or a newer one, is known.
-    pub fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
+    pub(super) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
         if self.latest().is_some_and(|latest| latest >= epoch) {
             return;
         }
@@ -19,13 +19,13 @@ impl Epochs {
     }
 
     /// The newest epoch.
-    pub fn latest(&self) -> Option<LeaderEpoch> {
+    pub(super) fn latest(&self) -> Option<LeaderEpoch> {
         self.0.last().map(|(epoch, _)| *epoch)
     }
 
     /// Where the newest epoch that is at most `epoch` ends, in a log that ends at `end`. None when the
     /// log has nothing to say: it is empty, or the epoch is newer than any.
-    pub fn end_of(&self, epoch: LeaderEpoch, end: Offset) -> Option<EpochEnd> {
+    pub(super) fn end_of(&self, epoch: LeaderEpoch, end: Offset) -> Option<EpochEnd> {
         let latest = self.latest()?;
         if epoch == latest {
             return Some(EpochEnd { epoch, end });
@@ -41,22 +41,17 @@ impl Epochs {
     }
 
     /// Forgets what begins at `end` or later.
-    pub fn truncate_end(&mut self, end: Offset) {
+    pub(super) fn truncate_end(&mut self, end: Offset) {
         self.0.retain(|(_, start)| *start < end);
     }
 
     /// Forgets what ends before `start`; the epoch of the record at `start` begins there.
-    pub fn truncate_start(&mut self, start: Offset) {
+    pub(super) fn truncate_start(&mut self, start: Offset) {
         let after = self.0.partition_point(|(_, other)| *other <= start);
         if after > 0 {
             self.0.drain(..after - 1);
             self.0[0].1 = start;
         }
-    }
-
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.0.clear();
     }
 }
 

@@ -6,10 +6,13 @@ use crate::wire::{Offset, Timestamp};
 impl Log {
     /// Removes everything from `end` on, and the batch that `end` lies within.
     pub fn truncate(&mut self, end: Offset) {
+        // Also where no record goes: an epoch that was begun here and has no records is not the leader's.
+        self.epochs.truncate_end(end);
         if end >= self.end {
             return;
         }
         let keep = self.index_of(end);
+        let end = self.entries.get(keep).map_or(end, |entry| end.min(entry.batch.base_offset));
         self.entries.truncate(keep);
         self.end = end;
         self.start = self.start.min(end);

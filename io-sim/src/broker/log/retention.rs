@@ -1,6 +1,6 @@
 //! The beginning of the log comes off: old segments, and what `DeleteRecords` says.
 
-use super::Log;
+use super::{Log, segments::Segment};
 use crate::wire::{CleanupPolicy, Offset, Timestamp, TopicConfig};
 
 impl Log {
@@ -16,16 +16,11 @@ impl Log {
             if is_old(self.segments.active().latest) {
                 self.roll();
             }
-            let mut start = self.start;
-            let mut segments = self.segments.clone();
-            while let Some((segment, next)) = segments.first_closed()
-                && is_old(segment.latest)
-                && next <= high_watermark
-            {
-                start = start.max(next);
-                segments.drop_first();
-            }
-            self.move_start(start);
+            let goes = |(segment, next): &(&Segment, Offset)| {
+                is_old(segment.latest) && *next <= high_watermark
+            };
+            let start = self.segments.closed().take_while(goes).last().map(|(_, next)| next);
+            self.move_start(start.unwrap_or(self.start));
         }
         self.drop_before_start();
     }
@@ -45,7 +40,7 @@ impl Log {
     }
 
     fn drop_before_start(&mut self) {
-        while let Some((_, next)) = self.segments.first_closed()
+        while let Some(next) = self.segments.second_base()
             && next <= self.start
         {
             self.segments.drop_first();

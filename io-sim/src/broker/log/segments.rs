@@ -42,9 +42,14 @@ impl Segments {
         self.0.push_back(Segment::new(base, producers));
     }
 
-    /// The earliest segment, and where the one after it begins, if it is not the active one.
-    pub(super) fn first_closed(&self) -> Option<(&Segment, Offset)> {
-        Some((self.0.front()?, self.0.get(1)?.base))
+    /// The segments that are not active, the earliest first, each with where the next one begins.
+    pub(super) fn closed(&self) -> impl Iterator<Item = (&Segment, Offset)> {
+        self.0.iter().zip(self.0.iter().skip(1).map(|next| next.base))
+    }
+
+    /// Where the segment after the earliest begins, if there is one.
+    pub(super) fn second_base(&self) -> Option<Offset> {
+        Some(self.0.get(1)?.base)
     }
 
     /// Removes the earliest segment.

@@ -7,8 +7,8 @@ use crate::{
     broker::producers::{Check, Recent, check_batch, check_marker},
     wire::{
         Acks, AlterPartition, Appended, BrokerEpoch, BrokerId, CleanupPolicy, ErrorCode, Image,
-        Instant, LeaderEpoch, NewBatch, Now, Offset, PartitionEpoch, PartitionState, Payload,
-        ProducerId, ProducerStamp, Records, Sequence, TopicPartition, TxnMarker,
+        Instant, NewBatch, Now, Offset, PartitionEpoch, PartitionState, Payload, ProducerId,
+        ProducerStamp, Records, Sequence, TopicPartition, TxnMarker,
     },
 };
 
@@ -248,24 +248,23 @@ impl Partition {
         remote.last = Some((now, log_end));
         remote.end = Some(end);
         remote.epoch = epoch;
-        self.advance(leader.id, now)
+        self.advance()
     }
 
-    /// What the in-sync set should become, if that is not what it is and no proposal is on its way.
-    pub fn propose(
-        &mut self,
-        at: &TopicPartition,
-        image: &Image,
-        lag_max_ms: u64,
-        own_epoch: BrokerEpoch,
-        now: Instant,
-        seen: &Seen,
-    ) -> Option<AlterPartition> {
+    /// Whether that follower is not in the in-sync set.
+    pub fn is_out_of_sync(&self, follower: BrokerId) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        !leader.in_sync.contains(&follower)
+    }
+
+    /// Proposes another in-sync set, if it should be another one and no proposal is on its way. Says
+    /// whether there is a new proposal.
+    pub fn propose(&mut self, image: &Image, lag_max_ms: u64, now: Instant, seen: &Seen) -> bool {
         let end = self.log.end();
-        let (high_watermark, leader_epoch) = (self.high_watermark, self.leader_epoch);
-        let Role::Leader(leader) = &mut self.role else { return None };
+        let high_watermark = self.high_watermark;
+        let Role::Leader(leader) = &mut self.role else { return false };
         if leader.proposed.is_some() {
-            return None;
+            return false;
         }
         let id = leader.id;
         let joins = |follower: &BrokerId, remote: &Remote| {
@@ -289,19 +288,13 @@ impl Partition {
         let wanted: Vec<_> = leader.replicas.iter().copied().filter(belongs).collect();
         let is_same = wanted.len() == leader.in_sync.len()
             && wanted.iter().all(|replica| leader.in_sync.contains(replica));
-        if is_same {
-            return None;
+        if !is_same {
+            leader.proposed = Some(wanted);
         }
-        let epoch_of = |replica: &BrokerId| {
-            (*replica, leader.remotes.get(replica).map_or(own_epoch, |remote| remote.epoch))
-        };
-        let in_sync = wanted.iter().map(epoch_of).collect();
-        leader.proposed = Some(wanted);
-        let partition_epoch = leader.partition_epoch;
-        Some(AlterPartition { partition: at.clone(), leader_epoch, partition_epoch, in_sync })
+        !is_same
     }
 
-    /// The proposal as it stands, to be sent again after its answer was lost.
+    /// The proposal as it stands.
     pub fn proposal(&self, at: &TopicPartition, own: BrokerEpoch) -> Option<AlterPartition> {
         let Role::Leader(leader) = &self.role else { return None };
         let epoch_of = |replica: &BrokerId| {
@@ -324,25 +317,25 @@ impl Partition {
             | ErrorCode::FencedLeaderEpoch
             | ErrorCode::NotLeaderOrFollower
             | ErrorCode::UnknownTopicOrPartition => {}
+            // Nothing has come of it.
             _ => leader.proposed = None,
         }
     }
 
     /// Raises the high watermark to what all have who are in sync, or may be. With fewer of them than
     /// the topic asks for it stays (KIP-966). Says whether it rose.
-    pub(super) fn advance(&mut self, id: BrokerId, now: Instant) -> bool {
+    pub(super) fn advance(&mut self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
         if leader.in_sync.len() < self.min_in_sync(leader) {
             return false;
         }
         let mut lowest = self.log.end();
-        for replica in leader.maximal().into_iter().filter(|replica| *replica != id) {
+        for replica in leader.maximal().into_iter().filter(|replica| *replica != self.broker) {
             let Some(end) = leader.remotes.get(&replica).and_then(|remote| remote.end) else {
                 return false;
             };
             lowest = lowest.min(end);
         }
-        let _ = now;
         let rises = lowest > self.high_watermark;
         if rises {
             self.set_high_watermark(lowest);
@@ -369,8 +362,7 @@ impl Partition {
                 remote.caught_up = remote.caught_up.max(seen.get(follower).copied());
             }
         }
-        let id = leader.id;
-        self.advance(id, now.instant);
+        self.advance();
         let (timestamp, log_start) = (Some(now.wall), self.log.start());
         let appended = Appended { base_offset, timestamp, log_start };
         Appending::Done { appended, until: self.log.end() }
@@ -411,6 +403,3 @@ impl Partition {
 fn min_in_sync(config: &crate::wire::TopicConfig, leader: &Leader) -> usize {
     (config.min_insync_replicas as usize).min(leader.replicas.len())
 }
-
-/// The epoch of a leader that is not there.
-pub(super) const NO_EPOCH: LeaderEpoch = LeaderEpoch(0);

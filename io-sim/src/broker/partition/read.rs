@@ -50,12 +50,20 @@ impl Partition {
         Ok(fetched)
     }
 
+    /// Whether a follower's log is this one's, up to where it wants to go on.
+    pub fn agrees_with(&self, request: &FetchPartition) -> bool {
+        self.check_reader(request).is_ok()
+            && self.diverging(request) == Ok(None)
+            && (self.log.start()..=self.log.end()).contains(&request.offset)
+    }
+
     /// Whether a fetch that found nothing would find something now.
     pub fn has_news(&self, request: &FetchPartition, reader: Reader) -> bool {
         if self.check_reader(request).is_err() {
             return true;
         }
-        request.offset < self.log.start() || self.log.has_data(request.offset, self.readable(reader))
+        request.offset < self.log.start()
+            || self.log.has_data(request.offset, self.readable(reader))
     }
 
     /// Looks an offset up.
@@ -79,7 +87,9 @@ impl Partition {
             OffsetSpec::Latest if is_behind => Err(ErrorCode::OffsetNotAvailable),
             OffsetSpec::Latest => listed(Some(self.readable(reader)), None),
             OffsetSpec::At(timestamp) => match self.log.at_time(timestamp) {
-                Some((offset, at)) if offset < self.readable(reader) => listed(Some(offset), Some(at)),
+                Some((offset, at)) if offset < self.readable(reader) => {
+                    listed(Some(offset), Some(at))
+                }
                 Some(_) | None if is_behind => Err(ErrorCode::OffsetNotAvailable),
                 Some(_) | None => listed(None, None),
             },

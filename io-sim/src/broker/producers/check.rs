@@ -1,9 +1,7 @@
 //! Which batches and markers a leader takes from a producer and its coordinator.
 
 use super::{Producers, Recent};
-use crate::wire::{
-    ErrorCode, LeaderEpoch, ProducerEpoch, ProducerId, ProducerStamp, Sequence, TxnMarker,
-};
+use crate::wire::{ErrorCode, ProducerStamp, Sequence, TxnMarker};
 
 /// A batch that may be appended, or has been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +76,8 @@ pub fn check_marker(producers: &Producers, marker: &TxnMarker) -> Result<(), Err
 mod tests {
     use super::*;
     use crate::wire::{
-        Batch, Offset, Payload, Record, Records, Timestamp, TransactionResult, TransactionResult::*,
+        Batch, LeaderEpoch, Offset, Payload, ProducerEpoch, ProducerId, Record, Records, Timestamp,
+        TransactionResult, TransactionResult::*,
     };
 
     #[test]
@@ -182,7 +181,12 @@ mod tests {
     const PRODUCER: ProducerId = ProducerId(7);
 
     impl Script {
-        fn send(&mut self, epoch: u16, sequence: i32, count: u32) -> Result<&'static str, ErrorCode> {
+        fn send(
+            &mut self,
+            epoch: u16,
+            sequence: i32,
+            count: u32,
+        ) -> Result<&'static str, ErrorCode> {
             let stamp = ProducerStamp {
                 id: PRODUCER,
                 epoch: ProducerEpoch(epoch),
