@@ -9,28 +9,28 @@ use std::{fmt, str::FromStr};
 
 use self::Scope::{App, Broker, Client, Clock, Cluster, Disk, Link, Log, Moment, Node};
 
-/// Of what a fault kind is one opportunity.
+/// Of what a fault kind has an opportunity, and who brings it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// A message on a link, `client1>broker2`.
+    /// A message on a link, `client1>broker2`: the network.
     Link,
-    /// A tick of a pair of machines or of a machine that can be cut off.
+    /// A tick of a pair of machines or of a machine that can be cut off: chaos.
     Cluster,
-    /// A tick of a tidelog node.
+    /// A tick of a tidelog node: chaos.
     Node,
-    /// A tick of a broker.
+    /// A tick of a broker: chaos.
     Broker,
-    /// A tick of a partition, `entity-patches/3`, on the broker that leads it.
+    /// A tick of a partition, `entity-patches/3`, on the broker that leads it: chaos.
     Log,
-    /// A tick of a machine's clock.
-    Clock,
-    /// A tick of a client machine.
+    /// A tick of a client machine: chaos.
     App,
-    /// An operation of a client: a fetch, a delivery, a commit.
-    Client,
-    /// A request of a kind after which a crash is worth its while.
+    /// A request of a kind after which a crash is worth its while: chaos, which watches the network.
     Moment,
-    /// An operation of a disk.
+    /// A tick of a machine's clock: chaos.
+    Clock,
+    /// An operation of a client of the protocol, a fetch, a delivery, a commit: the client.
+    Client,
+    /// An operation of a disk: the disk.
     Disk,
 }
 

@@ -8,6 +8,7 @@ mod moments;
 mod nodes;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex},
     time::Duration,
@@ -47,6 +48,8 @@ struct Shared {
     nodes: Nodes,
     settings: ChaosSettings,
     atlas: Mutex<Atlas>,
+    /// What choices about links are keyed by: their names are long to make.
+    links: Mutex<BTreeMap<(Node, Node), Entity>>,
     is_over: Mutex<bool>,
 }
 
@@ -56,8 +59,9 @@ impl Chaos {
     pub fn start(net: &Net, cluster: &Cluster, nodes: &Nodes, settings: ChaosSettings) -> Self {
         let atlas = Mutex::new(Atlas::new(cluster.brokers().keys().copied()));
         let (net, cluster, nodes) = (net.clone(), cluster.clone(), nodes.clone());
-        let is_over = Mutex::new(false);
-        let chaos = Self(Arc::new(Shared { net, cluster, nodes, settings, atlas, is_over }));
+        let (links, is_over) = (Mutex::default(), Mutex::new(false));
+        let shared = Shared { net, cluster, nodes, settings, atlas, links, is_over };
+        let chaos = Self(Arc::new(shared));
         chaos.watch(&chaos.0.net);
         let ours = chaos.clone();
         chaos.sim().post().spawn(async move {
@@ -108,6 +112,11 @@ impl Chaos {
 
     fn entity(&self, node: Node) -> Entity {
         self.sim().machine(node).entity()
+    }
+
+    fn link(&self, from: Node, to: Node) -> Entity {
+        let name = || self.sim().entity(&format!("{from}>{to}"));
+        *lock(&self.0.links).entry((from, to)).or_insert_with(name)
     }
 
     fn now_ms(&self) -> u64 {

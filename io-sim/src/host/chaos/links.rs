@@ -36,7 +36,7 @@ impl Chaos {
         for from in machines {
             for to in machines.iter().filter(|to| *to != from) {
                 let (from, to) = (*from, *to);
-                let link = self.sim().entity(&format!("{from}>{to}"));
+                let link = self.link(from, to);
                 let may = |_| self.may_part(from, to);
                 let one_way = self.sim().fault_if(FaultKind::LinkCutOneWay, link, may);
                 if let Some(draw) = one_way {
