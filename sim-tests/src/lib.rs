@@ -6,6 +6,7 @@
 //! description of the system, and each file of [`oracle`] holds one invariant. None of them shares code
 //! with the product beyond reading its messages.
 
+mod cluster;
 pub mod dice;
 pub mod history;
 pub mod linear;
@@ -13,8 +14,16 @@ pub mod log;
 pub mod model;
 pub mod observed;
 pub mod oracle;
+pub mod outcome;
+pub mod recorder;
+pub mod replay;
+pub mod run;
+pub mod scenario;
 pub mod shrink;
 pub mod violation;
 pub mod workload;
 
+pub use outcome::Outcome;
+pub use run::Run;
+pub use scenario::Scenario;
 pub use violation::Violation;

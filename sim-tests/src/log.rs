@@ -5,7 +5,7 @@ mod asked;
 pub(crate) mod build;
 
 pub use asked::asked;
-pub(crate) use asked::value;
+pub(crate) use asked::{refusal_of, value};
 
 use std::collections::BTreeMap;
 

@@ -19,6 +19,8 @@ mod sequential;
 mod tokens;
 mod visibility;
 
+pub(crate) use caught_up::CATCHES_UP_WITHIN_US;
+
 use crate::{observed::Observed, violation::Violation};
 
 /// An invariant, and how it is checked.

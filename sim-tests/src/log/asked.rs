@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 use tidelog_core::{
-    Document, Message, PartitionId, Topic,
+    Document, Message, PartitionId, ProblemKind, Topic,
     message::{Change, EntityPatch, Match},
 };
 
 use super::LogView;
 use crate::{
     history::Name,
-    model::{Action, Asked, Condition},
+    model::{Action, Asked, Condition, Refusal},
 };
 
 /// What a partition of `entity-patches` asks for, record by record.
@@ -84,4 +84,28 @@ pub(crate) fn value(document: &Document) -> Value {
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error}"))
+}
+
+/// What a problem says about an entity, if it does.
+pub(crate) fn refusal_of(kind: ProblemKind) -> Option<Refusal> {
+    match kind {
+        ProblemKind::NotFound => Some(Refusal::NotFound),
+        ProblemKind::PreconditionFailed => Some(Refusal::Condition),
+        ProblemKind::TestFailed => Some(Refusal::Test),
+        ProblemKind::PathMissing => Some(Refusal::Path),
+        ProblemKind::WrongType => Some(Refusal::Type),
+        ProblemKind::NumberNotKept => Some(Refusal::Number),
+        ProblemKind::BadRequest
+        | ProblemKind::UnknownDatabase
+        | ProblemKind::TooLarge
+        | ProblemKind::TooDeep
+        | ProblemKind::TooMuchWork
+        | ProblemKind::KeyReused
+        | ProblemKind::Stale
+        | ProblemKind::Expired
+        | ProblemKind::TooFarAhead
+        | ProblemKind::AnotherDatabase
+        | ProblemKind::OutcomeUnknown
+        | ProblemKind::Unavailable => None,
+    }
 }

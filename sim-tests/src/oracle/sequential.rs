@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use tidelog_core::{
-    Document, Message, PartitionId, ProblemKind, Topic,
+    Document, Message, PartitionId, Topic,
     message::{EntityUpdate, Outcome, PartialResponse, UpdateKind},
 };
 
 use super::Oracle;
 use crate::{
     history::Name,
-    log::{asked, value},
-    model::{Effect, Folded, Refusal, Step, Told, fold},
+    log::{asked, refusal_of, value},
+    model::{Effect, Folded, Step, Told, fold},
     observed::Observed,
     violation::Violation,
 };
@@ -118,30 +118,6 @@ fn is_told(response: &PartialResponse, told: &Told) -> bool {
         }
         (Outcome::Failed { problem, .. }, Told::NotDone(_)) => refusal_of(problem.kind).is_none(),
         _ => false,
-    }
-}
-
-/// What a problem says about an entity, if it does.
-pub(crate) fn refusal_of(kind: ProblemKind) -> Option<Refusal> {
-    match kind {
-        ProblemKind::NotFound => Some(Refusal::NotFound),
-        ProblemKind::PreconditionFailed => Some(Refusal::Condition),
-        ProblemKind::TestFailed => Some(Refusal::Test),
-        ProblemKind::PathMissing => Some(Refusal::Path),
-        ProblemKind::WrongType => Some(Refusal::Type),
-        ProblemKind::NumberNotKept => Some(Refusal::Number),
-        ProblemKind::BadRequest
-        | ProblemKind::UnknownDatabase
-        | ProblemKind::TooLarge
-        | ProblemKind::TooDeep
-        | ProblemKind::TooMuchWork
-        | ProblemKind::KeyReused
-        | ProblemKind::Stale
-        | ProblemKind::Expired
-        | ProblemKind::TooFarAhead
-        | ProblemKind::AnotherDatabase
-        | ProblemKind::OutcomeUnknown
-        | ProblemKind::Unavailable => None,
     }
 }
 

@@ -30,10 +30,8 @@ fn smaller<T: Clone>(
     pieces: usize,
     enough: &mut impl FnMut(&[T]) -> bool,
 ) -> Option<(Vec<T>, bool)> {
-    if pieces > 1 {
-        if let Some(piece) = kept.chunks(size).find(|piece| enough(piece)) {
-            return Some((piece.to_vec(), true));
-        }
+    if let Some(piece) = kept.chunks(size).find(|piece| enough(piece)) {
+        return Some((piece.to_vec(), true));
     }
     if pieces == 2 {
         // All but one of two pieces is the other one.

@@ -91,8 +91,11 @@ impl Mix {
 
     fn batch(&mut self) -> What {
         let count = *self.dice.one(&[1, 2, 2, 3, 5, 12]);
-        let asks = (0..count).map(|_| self.ask(false)).collect();
+        let mut asks: Vec<_> = (0..count).map(|_| self.ask(false)).collect();
         let key = self.key();
+        if key.is_some() {
+            asks.iter_mut().for_each(Ask::forget_seen);
+        }
         let (patience_ms, again) = self.patience();
         What::Batch { asks, key, patience_ms, again }
     }
@@ -120,10 +123,12 @@ impl Mix {
             Under::Nothing
         };
         let key = if may_have_key && action.is_write() { self.key() } else { None };
-        // What a client has seen differs from client to client, and those of a key ask for the same.
-        let is_seen = matches!(under, Under::AsSeen | Under::NotAsSeen);
-        let under = if key.is_some() && is_seen { Under::Nothing } else { under };
-        Ask { entity: self.entity(), action, under, key, wants_value: self.dice.percent(60) }
+        let entity = self.entity();
+        let mut ask = Ask { entity, action, under, key, wants_value: self.dice.percent(60) };
+        if ask.key.is_some() {
+            ask.forget_seen();
+        }
+        ask
     }
 
     fn key(&mut self) -> Option<u32> {
@@ -175,5 +180,14 @@ impl Mix {
 
     fn document(&mut self) -> Value {
         json!({"log": [], "n": self.dice.below(3), "made": self.number})
+    }
+}
+
+impl Ask {
+    /// What a client has seen differs from client to client, and those of one key ask for the same.
+    fn forget_seen(&mut self) {
+        if matches!(self.under, Under::AsSeen | Under::NotAsSeen) {
+            self.under = Under::Nothing;
+        }
     }
 }
