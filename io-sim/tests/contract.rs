@@ -1,0 +1,11 @@
+//! The laws of the ports, put to the modelled cluster.
+
+#[path = "contract/simulated.rs"]
+mod simulated;
+
+use self::simulated::Simulated;
+
+tidelog_contract::contract_tests!(Simulated::new);
+tidelog_contract::query_tests!(Simulated::new);
+tidelog_contract::durable_tests!(Simulated::new);
+tidelog_contract::retention_tests!(Simulated::new);
