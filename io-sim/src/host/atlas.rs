@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::wire::{BrokerId, Image, TopicPartition};
+use crate::wire::{BrokerId, Image};
 
 /// Which brokers are not well, and until when. In a plan that is safe, at most a minority of them are
 /// at any time, and of every partition there stays an in-sync copy that has lost nothing.
@@ -33,7 +33,7 @@ impl Atlas {
         let unwell: BTreeSet<_> = self.unwell(Some(image), now_ms).collect();
         let is_other = |it: &BrokerId| *it != broker && !unwell.contains(it);
         self.may_stop(broker, Some(image), now_ms)
-            && partitions(image).all(|(_, state)| state.in_sync.iter().any(is_other))
+            && image.partitions().all(|(_, state)| state.in_sync.iter().any(is_other))
     }
 
     /// A broker is not well until then, and until it is in sync again.
@@ -64,18 +64,9 @@ impl Atlas {
 fn is_in_sync(image: &Image, broker: BrokerId) -> bool {
     let is_alive = image.brokers.get(&broker).is_some_and(|state| !state.fenced);
     is_alive
-        && partitions(image)
+        && image
+            .partitions()
             .all(|(_, state)| !state.replicas.contains(&broker) || state.in_sync.contains(&broker))
-}
-
-/// Every partition with its state.
-pub(super) fn partitions(
-    image: &Image,
-) -> impl Iterator<Item = (TopicPartition, &crate::wire::PartitionState)> {
-    image.topics.iter().flat_map(|(topic, state)| {
-        let states = (0..).zip(&state.partitions);
-        states.map(|(number, state)| (TopicPartition::new(topic, number), state))
-    })
 }
 
 #[cfg(test)]

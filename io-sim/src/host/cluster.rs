@@ -8,18 +8,19 @@ use tidelog_core::{Layout, Retention, Topic};
 
 use super::{Engine, Host, Process};
 use crate::{
+    broker::{Broker, Controller},
     net::{Net, NetError},
     wire::{
-        BrokerId, CleanupPolicy, ClientId, CreateTopicsRequest, ErrorCode, Image, NewTopic, Node,
-        Reply, Request, TopicConfig, TopicName,
+        BrokerId, CleanupPolicy, ClientId, ClusterConfig, CreateTopicsRequest, ErrorCode, Image,
+        NewTopic, Node, Reply, Request, TopicConfig, TopicName,
     },
 };
 
 /// How a cluster is made.
 #[derive(Clone, Debug)]
 pub struct ClusterSettings {
-    /// Its brokers.
-    pub brokers: Vec<BrokerId>,
+    /// Its brokers, and how they are set.
+    pub config: ClusterConfig,
     /// How many partitions each topic has.
     pub layout: Layout,
     /// What the names of topics begin with.
@@ -28,6 +29,8 @@ pub struct ClusterSettings {
     pub segment_bytes: usize,
     /// `delete.retention.ms` of the compacted topics.
     pub delete_retention_ms: u64,
+    /// No topic's `retention.ms` is longer, where this is set; the log without end is exempt.
+    pub retention_ms_max: Option<u64>,
     /// `unclean.leader.election.enable`: only where a loss is no mistake.
     pub unclean_leader_election: bool,
 }
@@ -56,15 +59,16 @@ pub(super) const ADMIN: Node = Node::Client(ClientId(0));
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ClusterSettings {
-    /// Three brokers, and three copies of everything.
+    /// Three brokers and three copies of everything, two of which have to be in sync.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         Self {
-            brokers: (1..=3).map(BrokerId).collect(),
+            config: ClusterConfig::default(),
             layout,
             prefix: "".into(),
             segment_bytes: 64 * 1024,
             delete_retention_ms: 24 * 60 * 60 * 1000,
+            retention_ms_max: None,
             unclean_leader_election: false,
         }
     }
@@ -76,20 +80,21 @@ impl ClusterSettings {
     }
 
     fn topic(&self, topic: Topic) -> NewTopic {
-        let copies = u32::try_from(self.brokers.len()).expect("few brokers").min(3);
+        let copies = u32::try_from(self.config.brokers.len()).expect("few brokers").min(3);
         let cleanup_policy = match topic.retention() {
             Retention::Short | Retention::Medium | Retention::Long => CleanupPolicy::Delete,
             Retention::Compacted => CleanupPolicy::Compact,
         };
-        let retention = topic.retention().time().map(|time| time.as_millis());
+        let retention = topic.retention().time();
+        let retention = retention.map(|it| u64::try_from(it.as_millis()).expect("days"));
         NewTopic {
             topic: TopicName::from(&*format!("{}{topic}", self.prefix)),
             partitions: self.layout.partitions(),
             replication_factor: copies,
             config: TopicConfig {
                 cleanup_policy,
-                min_insync_replicas: copies.div_ceil(2).max(copies.min(2)),
-                retention_ms: retention.map(|ms| u64::try_from(ms).expect("days")),
+                min_insync_replicas: copies.min(2),
+                retention_ms: retention.map(|it| it.min(self.retention_ms_max.unwrap_or(it))),
                 segment_bytes: self.segment_bytes,
                 delete_retention_ms: self.delete_retention_ms,
                 max_message_bytes: RECORD_BYTES_MAX,
@@ -104,8 +109,17 @@ impl ClusterSettings {
 const RECORD_BYTES_MAX: usize = 4 << 20;
 
 impl Cluster {
+    /// Starts a cluster.
+    #[must_use]
+    pub fn start(net: &Net, settings: ClusterSettings) -> Self {
+        let config = Arc::new(settings.config.clone());
+        let controller = Controller::new(Arc::clone(&config));
+        let broker = |id| Broker::new(id, Arc::clone(&config));
+        Self::start_with(net, settings, controller, broker)
+    }
+
     /// Starts a cluster of these machines.
-    pub fn start<B: Engine>(
+    pub fn start_with<B: Engine>(
         net: &Net,
         settings: ClusterSettings,
         controller: impl Engine,
@@ -113,7 +127,7 @@ impl Cluster {
     ) -> Self {
         let controller = Host::new(net, Node::Controller, controller);
         let host = |id: &BrokerId| (*id, Host::new(net, Node::Broker(*id), broker(*id)));
-        let brokers: BTreeMap<_, _> = settings.brokers.iter().map(host).collect();
+        let brokers: BTreeMap<_, _> = settings.config.brokers.iter().map(host).collect();
         let orders = start_admin(net);
         controller.process().start();
         brokers.values().for_each(|host| host.process().start());
@@ -147,6 +161,11 @@ impl Cluster {
     #[must_use]
     pub fn brokers(&self) -> &BTreeMap<BrokerId, Host> {
         &self.0.brokers
+    }
+
+    /// Looks at a broker, as it is, whether it runs or not.
+    pub fn look<T>(&self, broker: BrokerId, look: impl FnOnce(&Broker) -> T) -> Option<T> {
+        self.0.brokers.get(&broker)?.with_type(look)
     }
 
     /// How it was made.

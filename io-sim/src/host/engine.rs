@@ -1,6 +1,7 @@
 //! Brokers and controllers: pure machines, and the task that feeds one.
 
 use std::{
+    any::Any,
     fmt,
     future::poll_fn,
     pin::Pin,
@@ -18,6 +19,7 @@ use futures_util::{
 
 use super::Process;
 use crate::{
+    broker::{Broker, Controller},
     clock::Clock,
     fault::Draw,
     net::{Arrival, Caller, Net, Server},
@@ -26,7 +28,7 @@ use crate::{
 };
 
 /// A machine of the protocol: a broker or the controller.
-pub trait Engine: Send + 'static {
+pub trait Engine: Any + Send {
     /// Takes an input.
     fn step(&mut self, now: Now, input: Input) -> Vec<Output>;
 
@@ -37,6 +39,41 @@ pub trait Engine: Send + 'static {
     /// The metadata as it stands, if this is who decides about it.
     fn image(&self) -> Option<Arc<Image>> {
         None
+    }
+}
+
+impl Engine for Broker {
+    fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
+        Self::step(self, now, input)
+    }
+
+    fn restart(&mut self, loss: Loss) {
+        match loss {
+            Loss::Memory => Self::restart(self),
+            Loss::Power(draw) => {
+                let mut replicas = 0..;
+                self.lose_power(|_, unsynced| {
+                    let nth = replicas.next().expect("numbers do not end");
+                    let kept = draw.pick_nth("kept", nth, unsynced as u64 + 1);
+                    usize::try_from(kept).expect("no more than there are")
+                });
+            }
+        }
+    }
+}
+
+impl Engine for Controller {
+    fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
+        Self::step(self, now, input)
+    }
+
+    /// It stands for a quorum: what it has decided stays.
+    fn restart(&mut self, _loss: Loss) {
+        Self::restart(self);
+    }
+
+    fn image(&self) -> Option<Arc<Image>> {
+        Some(Arc::clone(Self::image(self)))
     }
 }
 
@@ -103,6 +140,11 @@ impl Host {
     /// Looks at the engine.
     pub fn with<T>(&self, look: impl FnOnce(&dyn Engine) -> T) -> T {
         look(&**lock(&self.engine))
+    }
+
+    /// Looks at the engine, if it is one of that type.
+    pub fn with_type<E: Engine, T>(&self, look: impl FnOnce(&E) -> T) -> Option<T> {
+        self.with(|engine| (engine as &dyn Any).downcast_ref().map(look))
     }
 }
 

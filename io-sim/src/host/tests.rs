@@ -1,3 +1,4 @@
+mod brokers;
 mod census;
 mod leaks;
 mod toy;

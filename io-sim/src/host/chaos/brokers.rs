@@ -6,7 +6,7 @@ use super::Chaos;
 use crate::{
     choice::Entity,
     fault::{Draw, FaultKind},
-    host::{Host, Loss, atlas::partitions},
+    host::{Host, Loss},
     net::Cut,
     wire::{BrokerId, Input, Maintenance, Node},
 };
@@ -55,7 +55,7 @@ impl Chaos {
 
     fn flush(&self, broker: BrokerId, host: &Host) {
         let Some(image) = self.image() else { return };
-        for (partition, state) in partitions(&image) {
+        for (partition, state) in image.partitions() {
             if state.replicas.contains(&broker) {
                 host.input(Input::Maintain { partition, work: Maintenance::Flush });
             }

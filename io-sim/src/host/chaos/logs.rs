@@ -4,10 +4,9 @@ use super::Chaos;
 use crate::{
     choice::Entity,
     fault::{Draw, FaultKind},
-    host::atlas::partitions,
     wire::{
-        BrokerId, CONSUMER_OFFSETS, ElectLeadersRequest, Input, Maintenance, Node, Offset,
-        PartitionState, TRANSACTION_STATE, TopicPartition,
+        BrokerId, CONSUMER_OFFSETS, CleanupPolicy, ElectLeadersRequest, Image, Input, Maintenance,
+        Node, Offset, PartitionState, TRANSACTION_STATE, TopicPartition,
     },
 };
 
@@ -34,12 +33,14 @@ impl Chaos {
             return;
         }
         let Some(image) = self.image() else { return };
-        for (partition, state) in partitions(&image) {
+        for (partition, state) in image.partitions() {
             let Some(leader) = state.leader else { continue };
             let entity = self.sim().entity(&partition.to_string());
             self.strike_leader(&partition, state, leader, entity);
+            let is_compacted = is_compacted(&image, &partition);
             for (kind, work) in KINDS {
-                if let Some(draw) = self.sim().fault(kind, entity) {
+                let may = |_| kind != FaultKind::CompactionNow || is_compacted;
+                if let Some(draw) = self.sim().fault_if(kind, entity, may) {
                     self.maintain(&partition, leader, work(draw));
                 }
             }
@@ -76,4 +77,13 @@ impl Chaos {
             host.input(Input::Maintain { partition: partition.clone(), work });
         }
     }
+}
+
+/// Whether the cleaner may remove records that have newer ones of the same key.
+fn is_compacted(image: &Image, partition: &TopicPartition) -> bool {
+    let topic = image.topics.get(&partition.topic);
+    topic.is_some_and(|topic| match topic.config.cleanup_policy {
+        CleanupPolicy::Compact | CleanupPolicy::CompactAndDelete => true,
+        CleanupPolicy::Delete => false,
+    })
 }

@@ -53,7 +53,7 @@ pub(super) fn run_with<T: Send, F: Future<Output = T>>(
     Sim::run(options, |sim| async move {
         let net = Net::new(&sim);
         let settings = ClusterSettings::new(Layout::new(2).expect("a small layout"));
-        let cluster = Cluster::start(&net, settings, ToyController::default(), ToyBroker::new);
+        let cluster = Cluster::start_with(&net, settings, ToyController::default(), ToyBroker::new);
         cluster.create_topics().await;
         let nodes = Nodes::new(&net);
         for number in 1..=2 {
