@@ -15,6 +15,7 @@ mod controller;
 pub mod coordinator;
 mod fetch;
 mod fetchers;
+pub mod group;
 mod isr;
 pub mod log;
 mod membership;
@@ -32,6 +33,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod timers;
+pub mod transaction;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -6,7 +6,9 @@ use super::{
     Broker,
     calls::Call,
     coordinator::{Action, Context, Coordinator, Event, Seat, Target},
+    group::GroupCoordinator,
     timers::Alarm,
+    transaction::TransactionCoordinator,
 };
 use crate::wire::{
     CONSUMER_OFFSETS, ErrorCode, Instant, LeaderEpoch, Node, Reply, TRANSACTION_STATE,
@@ -162,9 +164,11 @@ impl Broker {
     }
 }
 
+/// The coordinator of a partition, if it is one of an internal topic.
 fn new_coordinator(seat: Seat) -> Option<Box<dyn Coordinator>> {
     match seat.partition.topic.as_str() {
-        CONSUMER_OFFSETS | TRANSACTION_STATE => None,
+        CONSUMER_OFFSETS => Some(Box::new(GroupCoordinator::new(seat))),
+        TRANSACTION_STATE => Some(Box::new(TransactionCoordinator::new(seat))),
         _ => None,
     }
 }

@@ -1,1 +1,6 @@
+//! Whole clusters, in one loop.
 
+mod cluster;
+mod durability;
+mod replication;
+mod scripts;
