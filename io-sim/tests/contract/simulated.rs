@@ -112,10 +112,28 @@ impl Simulated {
         self.stage.block_on(async {
             let deadline = self.stage.sim().now_us() + 120_000_000;
             while !self.is_in_sync() {
-                assert!(self.stage.sim().now_us() < deadline, "the brokers do not get in sync");
+                assert!(
+                    self.stage.sim().now_us() < deadline,
+                    "the brokers do not get in sync: {}",
+                    self.out_of_sync()
+                );
                 self.wait(500).await;
             }
         });
+    }
+
+    /// What is not in sync, for whoever waits for it in vain.
+    fn out_of_sync(&self) -> String {
+        let Some(image) = self.cluster.image() else { return "no metadata".into() };
+        let fenced = image.brokers.iter().filter(|(_, broker)| broker.fenced);
+        let mut what: Vec<_> = fenced.map(|(broker, _)| format!("broker{broker} is out")).collect();
+        for (topic, state) in &image.topics {
+            let lagging = state.partitions.iter().zip(0..);
+            let lagging = lagging
+                .filter(|(it, _)| it.leader.is_none() || it.in_sync.len() < it.replicas.len());
+            what.extend(lagging.map(|(it, n)| format!("{topic}/{n}: {it:?}")));
+        }
+        what.join("; ")
     }
 
     fn is_in_sync(&self) -> bool {

@@ -19,9 +19,10 @@ impl Partition {
         }
     }
 
-    /// Takes what the leader answered. Says whether the log's end has moved.
+    /// Takes what the leader answered. Says whether the next fetch asks for something else: the log's
+    /// end has moved, or an epoch is forgotten in which nothing was appended.
     pub fn follow(&mut self, fetched: Fetched) -> bool {
-        let end = self.log.end();
+        let before = (self.log.end(), self.log.latest_epoch());
         match fetched.diverging {
             Some(diverging) => self.truncate_to(diverging),
             None => {
@@ -39,7 +40,7 @@ impl Partition {
                 self.log.move_start(start);
             }
         }
-        self.log.end() != end
+        (self.log.end(), self.log.latest_epoch()) != before
     }
 
     /// The leader's log begins after this one's end: there is nothing to build on.
