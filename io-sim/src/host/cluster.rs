@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use futures_channel::{mpsc, oneshot};
 use futures_util::{StreamExt, future::LocalBoxFuture};
-use tidelog_core::{Layout, Retention, Topic};
+use tidelog_core::{Layout, Retention, Topic, limits::RECORD_BYTES_MAX};
 
 use super::{Engine, Host, Process};
 use crate::{
@@ -97,7 +97,7 @@ impl ClusterSettings {
                 retention_ms: retention.map(|it| it.min(self.retention_ms_max.unwrap_or(it))),
                 segment_bytes: self.segment_bytes,
                 delete_retention_ms: self.delete_retention_ms,
-                max_message_bytes: RECORD_BYTES_MAX,
+                max_message_bytes: RECORD_BYTES_MAX + BATCH_BYTES,
                 unclean_leader_election: self.unclean_leader_election,
                 ..TopicConfig::default()
             },
@@ -105,8 +105,8 @@ impl ClusterSettings {
     }
 }
 
-/// Topics allow records of 4 MiB.
-const RECORD_BYTES_MAX: usize = 4 << 20;
+/// What a batch takes beside a record of the greatest size, its key included.
+const BATCH_BYTES: usize = 64 * 1024;
 
 impl Cluster {
     /// Starts a cluster.
