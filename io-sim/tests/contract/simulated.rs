@@ -10,7 +10,7 @@ use tidelog_contract::{Answering, Backend, Durable, Trimming};
 use tidelog_core::{Layout, Offset, PartitionId, ServiceName, Topic};
 use tidelog_io_sim::{
     Disk, Net, Options, SimStore,
-    client::ClientSettings,
+    client::{ClientSettings, TransactionVersion},
     host::{Cluster, ClusterSettings, Loss},
     sim::Stage,
     transport::{SimClient, SimSnapshots, SimTransport},
@@ -49,12 +49,21 @@ const CLIENTS: u32 = 100;
 
 impl Simulated {
     pub(crate) fn new(layout: Layout) -> Self {
+        Self::with(ClientSettings::new(brokers(), layout))
+    }
+
+    /// As [`Simulated::new`], with clients that speak as to brokers before KIP-345 and KIP-890.
+    pub(crate) fn older(layout: Layout) -> Self {
+        let settings = ClientSettings::new(brokers(), layout);
+        let transactions = TransactionVersion::V1;
+        Self::with(ClientSettings { transactions, static_members: false, ..settings })
+    }
+
+    fn with(settings: ClientSettings) -> Self {
         let options = Options { time_limit: Duration::from_secs(24 * 3600), ..Options::calm(SEED) };
         let stage = Stage::begin(options);
         let net = Net::new(stage.sim());
-        let brokers = vec![BrokerId(1), BrokerId(2), BrokerId(3)];
-        let settings = ClientSettings::new(brokers, layout);
-        let cluster = Cluster::start(&net, ClusterSettings::new(layout));
+        let cluster = Cluster::start(&net, ClusterSettings::new(settings.layout));
         stage.block_on(cluster.create_topics());
         let (processes, asked) = (RefCell::default(), RefCell::default());
         let clients = RefCell::new(CLIENTS);
@@ -142,6 +151,10 @@ impl Simulated {
         image.brokers.values().all(|broker| !broker.fenced)
             && partitions.all(|it| it.leader.is_some() && it.in_sync.len() == it.replicas.len())
     }
+}
+
+fn brokers() -> Vec<BrokerId> {
+    (1..=3).map(BrokerId).collect()
 }
 
 impl Backend for Simulated {
