@@ -12,6 +12,8 @@ mod epochs;
 mod recovery;
 mod retention;
 mod segments;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
