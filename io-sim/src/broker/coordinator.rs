@@ -109,6 +109,8 @@ pub enum Event {
         epoch: ProducerEpoch,
         /// Commit or abort.
         result: TransactionResult,
+        /// Where it lies: what the producer wrote after it belongs to its next transaction.
+        at: Offset,
     },
     /// The reply to an [`Action::Call`].
     Reply {

@@ -23,7 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use self::{offsets::Committed, record::Key, state::Group};
+use self::{commit::Committer, offsets::Committed, record::Key, state::Group};
 use super::coordinator::{Action, Context, Coordinator, Event, Seat, Ticket, TransactionalAppend};
 use crate::wire::{
     Batch, ErrorCode, Generation, Instant, Node, Offset, Payload, ProducerId, Record, Records,
@@ -100,8 +100,12 @@ struct RenamedAppend {
 struct OffsetsAppend {
     group: String,
     token: Token,
+    committer: Committer,
     /// Whose transaction they are part of.
     producer: Option<ProducerId>,
+    /// What became of them. While the transaction was verified the group may have gone on without the
+    /// member: then it is told so, and will not commit the transaction.
+    result: Result<(), ErrorCode>,
     offsets: Vec<(TopicPartition, Committed)>,
 }
 
@@ -168,7 +172,8 @@ impl GroupCoordinator {
         self.phase = Phase::Settling;
         let producer = batch.producer.filter(|stamp| stamp.transactional);
         if let (Payload::Marker { result, .. }, Some(stamp)) = (&batch.payload, producer) {
-            self.groups.values_mut().for_each(|group| group.offsets.end(stamp.id, *result));
+            let at = batch.base_offset;
+            self.groups.values_mut().for_each(|group| group.offsets.end(stamp.id, *result, at));
         }
         for (at, record) in batch.records() {
             let (group_id, of) = match record::key(record) {
@@ -231,6 +236,7 @@ impl GroupCoordinator {
                 {
                     group.offsets.settle(&append.offsets);
                     group.offsets.add_pending(producer, &append.offsets);
+                    append.result = group.check_commit(turn.context.now.instant, &append.committer);
                 }
             }
         }
@@ -316,8 +322,8 @@ impl Coordinator for GroupCoordinator {
             }
             Event::Written { ticket, result } => self.written(&mut turn, ticket, result),
             Event::Committed { ticket } => self.committed(&mut turn, ticket),
-            Event::Marker { producer, epoch: _, result } => {
-                self.groups.values_mut().for_each(|group| group.offsets.end(producer, result));
+            Event::Marker { producer, epoch: _, result, at } => {
+                self.groups.values_mut().for_each(|group| group.offsets.end(producer, result, at));
             }
             Event::Tick => self.tick(&mut turn),
             Event::Resigned => self.resigned(&mut turn),

@@ -58,7 +58,7 @@ pub(super) enum Part {
         answer: OwedId,
         marker: usize,
         index: usize,
-        ended: (ProducerId, ProducerEpoch, TransactionResult),
+        ended: (ProducerId, ProducerEpoch, TransactionResult, Offset),
     },
     /// An append of a coordinator of that epoch.
     Ticket { epoch: LeaderEpoch, ticket: Ticket },
@@ -118,9 +118,9 @@ impl Broker {
                 self.settle_batch(answer, index, result.map(|()| appended));
             }
             Part::Marker { answer, marker, index, ended } => {
-                let (producer, epoch, result_of) = ended;
+                let (producer, epoch, result_of, offset) = ended;
                 if result.is_ok() && at.topic.as_str() == CONSUMER_OFFSETS {
-                    let event = Event::Marker { producer, epoch, result: result_of };
+                    let event = Event::Marker { producer, epoch, result: result_of, at: offset };
                     self.seat_event(at, None, event);
                 }
                 self.settle_marker(answer, marker, index, result);

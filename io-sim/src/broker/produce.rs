@@ -10,7 +10,7 @@ use super::{
 use crate::wire::{
     Acks, AddPartitionsToTxnReply, AddPartitionsToTxnRequest, ErrorCode, LeaderEpoch, NewBatch,
     Node, ProducePartitionReply, ProduceRequest, ProducerIdentity, ProducerStamp, Records,
-    TRANSACTION_STATE, Token, TopicPartition, WriteTxnMarkersRequest,
+    TRANSACTION_STATE, Token, TopicPartition, TxnMarker, WriteTxnMarkersRequest,
 };
 
 /// How long a coordinator's markers wait for replicas (`request.timeout.ms`; shorter than the host's
@@ -205,12 +205,13 @@ impl Broker {
             return self.out_of_patience(answer);
         }
         for (number, marker) in request.markers.iter().enumerate() {
-            let ended = (marker.producer, marker.epoch, marker.result);
             for (index, at) in marker.partitions.iter().enumerate() {
                 let unknown = self.unknown(at);
                 let partition = self.partitions.get_mut(at).ok_or(unknown);
                 match partition.and_then(|it| it.mark(self.now, marker, &self.seen)) {
-                    Ok(Appending::Done { until, .. }) => {
+                    Ok(Appending::Done { appended, until }) => {
+                        let TxnMarker { producer, epoch, result, .. } = *marker;
+                        let ended = (producer, epoch, result, appended.base_offset);
                         let part = Part::Marker { answer, marker: number, index, ended };
                         self.wait_for(at, until, part);
                     }

@@ -9,15 +9,16 @@ use super::{
 use crate::{
     broker::coordinator::TransactionalAppend,
     wire::{
-        CommittedOffset, ErrorCode, Generation, OffsetCommitReply, OffsetCommitRequest,
+        CommittedOffset, ErrorCode, Generation, Instant, OffsetCommitReply, OffsetCommitRequest,
         OffsetToCommit, Reply, Token, TopicPartition, TxnOffsetCommitReply, TxnOffsetCommitRequest,
     },
 };
 
 /// On whose behalf offsets are committed.
-struct Committer<'a> {
-    member_id: &'a str,
-    instance: Option<&'a str>,
+#[derive(Debug)]
+pub(super) struct Committer {
+    member_id: String,
+    instance: Option<String>,
     generation: Generation,
     is_transactional: bool,
 }
@@ -30,8 +31,8 @@ impl GroupCoordinator {
         request: OffsetCommitRequest,
     ) {
         let committer = Committer {
-            member_id: &request.member_id,
-            instance: request.group_instance_id.as_deref(),
+            member_id: request.member_id,
+            instance: request.group_instance_id,
             generation: request.generation,
             is_transactional: false,
         };
@@ -40,7 +41,9 @@ impl GroupCoordinator {
             offsets: stamped(turn, request.offsets),
             group: request.group_id,
             token,
+            committer,
             producer: None,
+            result: Ok(()),
         };
         match checked {
             Ok(()) if append.offsets.is_empty() => turn.reply(token, reply(&append, Ok(()))),
@@ -59,8 +62,8 @@ impl GroupCoordinator {
         request: TxnOffsetCommitRequest,
     ) {
         let committer = Committer {
-            member_id: &request.member_id,
-            instance: request.group_instance_id.as_deref(),
+            member_id: request.member_id,
+            instance: request.group_instance_id,
             generation: request.generation,
             is_transactional: true,
         };
@@ -69,7 +72,9 @@ impl GroupCoordinator {
             offsets: stamped(turn, request.offsets),
             group: request.group_id,
             token,
+            committer,
             producer: Some(request.producer.id),
+            result: Ok(()),
         };
         match checked {
             Ok(()) if append.offsets.is_empty() => turn.reply(token, reply(&append, Ok(()))),
@@ -90,7 +95,7 @@ impl GroupCoordinator {
 
     /// Offsets are on all in-sync replicas.
     pub(super) fn commit_done(&mut self, turn: &mut Turn<'_>, append: OffsetsAppend) {
-        turn.reply(append.token, reply(&append, Ok(())));
+        turn.reply(append.token, reply(&append, append.result));
         let Some(group) = self.groups.get_mut(&append.group) else { return };
         if append.producer.is_none() {
             for (of, committed) in append.offsets {
@@ -117,14 +122,14 @@ impl GroupCoordinator {
         &mut self,
         turn: &Turn<'_>,
         group_id: &str,
-        committer: &Committer<'_>,
+        committer: &Committer,
     ) -> Result<(), ErrorCode> {
         // A group that is only a name for offsets needs no members.
         if self.group(group_id)?.is_none() && committer.generation.0 >= 0 {
             return Err(ErrorCode::IllegalGeneration);
         }
         let group = self.group_or_new(turn, group_id)?;
-        group.check_commit(turn, committer)?;
+        group.check_commit(turn.context.now.instant, committer)?;
         group.schedule();
         Ok(())
     }
@@ -132,10 +137,10 @@ impl GroupCoordinator {
 
 impl Group {
     /// KIP-447: whoever names itself must be a member of this generation, in a transaction as well.
-    fn check_commit(
+    pub(super) fn check_commit(
         &mut self,
-        turn: &Turn<'_>,
-        committer: &Committer<'_>,
+        now: Instant,
+        committer: &Committer,
     ) -> Result<(), ErrorCode> {
         let (state, generation) = (self.state, self.generation);
         let is_empty = state == State::Empty;
@@ -151,11 +156,11 @@ impl Group {
                 false => Err(ErrorCode::UnknownMemberId),
             };
         }
-        let member = self.member(committer.member_id, committer.instance)?;
+        let member = self.member(&committer.member_id, committer.instance.as_deref())?;
         if committer.generation != generation {
             return Err(ErrorCode::IllegalGeneration);
         }
-        member.heard = turn.context.now.instant;
+        member.heard = now;
         match state {
             State::Completing { .. } if !committer.is_transactional => {
                 Err(ErrorCode::RebalanceInProgress)

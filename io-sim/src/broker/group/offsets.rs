@@ -10,8 +10,8 @@ use crate::wire::{
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
     committed: BTreeMap<TopicPartition, Committed>,
-    /// Those of open transactions.
-    pending: BTreeMap<ProducerId, BTreeMap<TopicPartition, Committed>>,
+    /// Those of open transactions, in the order of the log.
+    pending: BTreeMap<ProducerId, Vec<(TopicPartition, Committed)>>,
     /// How many transactional commits of a partition are not in the log yet.
     unwritten: BTreeMap<TopicPartition, usize>,
 }
@@ -37,7 +37,8 @@ impl Offsets {
 
     /// Whether a transaction may still change it.
     pub(super) fn is_unstable(&self, of: &TopicPartition) -> bool {
-        self.unwritten.contains_key(of) || self.pending.values().any(|them| them.contains_key(of))
+        let mut pending = self.pending.values().flatten();
+        self.unwritten.contains_key(of) || pending.any(|(pending, _)| pending == of)
     }
 
     /// Whether any transaction may still change any.
@@ -105,12 +106,17 @@ impl Offsets {
         self.pending.entry(producer).or_default().extend(offsets.iter().cloned());
     }
 
-    /// The producer's transaction has ended.
-    pub(super) fn end(&mut self, producer: ProducerId, result: TransactionResult) {
-        let Some(offsets) = self.pending.remove(&producer) else { return };
+    /// The producer's transaction has ended, by a marker that lies there. What lies after it is part of
+    /// the next one.
+    pub(super) fn end(&mut self, producer: ProducerId, result: TransactionResult, at: Offset) {
+        let Some(offsets) = self.pending.get_mut(&producer) else { return };
+        let ended: Vec<_> = offsets.extract_if(.., |(_, committed)| committed.at < at).collect();
+        if offsets.is_empty() {
+            self.pending.remove(&producer);
+        }
         match result {
             TransactionResult::Commit => {
-                for (of, committed) in offsets {
+                for (of, committed) in ended {
                     self.commit(of, committed);
                 }
             }

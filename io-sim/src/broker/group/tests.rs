@@ -1,6 +1,7 @@
 //! Scripts: what a coordinator of groups does.
 
 mod client;
+mod laws;
 mod membership;
 mod world;
 
@@ -108,6 +109,19 @@ fn an_offset_is_unstable_while_its_transaction_is_verified() {
     world.verify(Err(ErrorCode::TransactionAbortable));
     assert_eq!(world.committed(token), Err(ErrorCode::TransactionAbortable));
     assert_eq!(world.fetches(), Ok(None));
+}
+
+#[test]
+fn a_member_that_was_left_behind_while_its_transaction_was_verified_is_told_so() {
+    let mut world = World::new();
+    let me = world.alone(Me::dynamic());
+    world.holds_verification = true;
+    let token = world.send(me.commit_in_transaction(9));
+    world.joins(&mut Me::dynamic());
+    world.leaves(me.leave()).expect("a member can leave");
+    world.verify(Ok(()));
+    world.settle();
+    assert_eq!(world.committed(token), Err(ErrorCode::UnknownMemberId));
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     broker::{
         coordinator::{Action, Context, Coordinator, Event, Seat, Ticket, TransactionalAppend},
-        group::GroupCoordinator,
+        group::{
+            GroupCoordinator,
+            record::{self, Key},
+        },
     },
     wire::*,
 };
@@ -35,7 +38,7 @@ pub(super) struct World {
 
 enum Waiting {
     Append(Ticket),
-    Marker(ProducerIdentity, TransactionResult),
+    Marker(ProducerIdentity, TransactionResult, Offset),
 }
 
 impl World {
@@ -90,8 +93,8 @@ impl World {
         self.replicated = self.log.len() - self.waiting.len();
         self.step(match waiting {
             Waiting::Append(ticket) => Event::Committed { ticket },
-            Waiting::Marker(producer, result) => {
-                Event::Marker { producer: producer.id, epoch: producer.epoch, result }
+            Waiting::Marker(producer, result, at) => {
+                Event::Marker { producer: producer.id, epoch: producer.epoch, result, at }
             }
         });
         true
@@ -110,8 +113,8 @@ impl World {
     /// The end of a producer's transaction is written to the partition.
     pub(super) fn mark(&mut self, producer: ProducerIdentity, result: TransactionResult) {
         let coordinator_epoch = LeaderEpoch(1);
-        self.push(Some(producer), 1, Payload::Marker { result, coordinator_epoch });
-        self.waiting.push_back(Waiting::Marker(producer, result));
+        let at = self.push(Some(producer), 1, Payload::Marker { result, coordinator_epoch });
+        self.waiting.push_back(Waiting::Marker(producer, result, at));
         self.settle();
     }
 
@@ -139,6 +142,35 @@ impl World {
         }
         self.step(Event::Loaded);
         self.settle();
+    }
+
+    /// What the replicated part of the log says: the offset that counts, and the offsets of producers
+    /// whose transactions are open.
+    pub(super) fn reference(&self) -> (Option<u64>, BTreeMap<ProducerId, (Offset, u64)>) {
+        let mut counts: Option<(Offset, u64)> = None;
+        let mut open: BTreeMap<ProducerId, (Offset, u64)> = BTreeMap::new();
+        for batch in &self.log[..self.replicated] {
+            let producer = batch.producer.map(|stamp| stamp.id);
+            match (&batch.payload, producer) {
+                (Payload::Marker { result, .. }, Some(producer)) => {
+                    let ended = open.remove(&producer);
+                    if *result == TransactionResult::Commit {
+                        counts = counts.max(ended);
+                    }
+                }
+                (Payload::Marker { .. }, None) => panic!("a marker ends a producer's transaction"),
+                (Payload::Records(_), producer) => {
+                    for (at, record) in batch.records() {
+                        let Some(offset) = offset(record) else { continue };
+                        match producer {
+                            Some(producer) => drop(open.insert(producer, (at, offset))),
+                            None => counts = Some((at, offset)),
+                        }
+                    }
+                }
+            }
+        }
+        (counts.map(|(_, offset)| offset), open)
     }
 
     fn move_to(&mut self, at: Instant) {
@@ -199,6 +231,14 @@ impl World {
             payload,
         });
         base_offset
+    }
+}
+
+/// The offset that a record is about, if it is about one.
+fn offset(record: &Record) -> Option<u64> {
+    match record::key(record) {
+        Key::Group(_) => None,
+        Key::Offset(..) => record::offset(record).map(|committed| committed.value.offset.0),
     }
 }
 
