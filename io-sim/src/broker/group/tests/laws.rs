@@ -10,7 +10,7 @@ use super::{client::Me, world::World};
 use crate::wire::{TransactionResult::*, *};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn no_two_members_own_a_partition_and_no_older_one_commits(ops in vec(op(), 1..300)) {

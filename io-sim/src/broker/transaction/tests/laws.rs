@@ -12,7 +12,7 @@ use super::{
 use crate::wire::{TransactionResult::*, *};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn with_the_new_protocol_transactions_are_whole_whatever_is_late(ops in vec(op(), 1..300)) {
