@@ -38,7 +38,9 @@ use tidelog_core::{PartitionId, Timestamp, Topic};
 
 use self::metadata::Metadata;
 use crate::{
+    choice::Entity,
     clock::Clock,
+    fault::{Draw, FaultKind},
     net::{Caller, Net},
     sim::micros,
     wire::{ErrorCode, Instant, Node, Reply, Request},
@@ -57,6 +59,8 @@ struct Shared {
     clock: Clock,
     /// Whose inputs they are, in the trace.
     name: Box<str>,
+    /// What choices about it are keyed by.
+    entity: Entity,
     names: Names,
     settings: ClientSettings,
     metadata: RefCell<Metadata>,
@@ -70,6 +74,7 @@ impl Cluster {
             net: net.clone(),
             clock: net.sim().machine(node).clock().clone(),
             name: name.into(),
+            entity: net.sim().entity(name),
             names: Names::new(&settings.prefix),
             metadata: RefCell::new(Metadata::new(settings.brokers.clone())),
             settings: settings.clone(),
@@ -145,6 +150,18 @@ impl Cluster {
                 }
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// Whether a fault of clients strikes at this opportunity.
+    pub(crate) fn fault(&self, kind: FaultKind) -> Option<Draw> {
+        self.0.net.sim().fault(kind, self.0.entity)
+    }
+
+    /// Waits as long as a fault has it, if that strikes now.
+    pub(crate) async fn stand_still(&self, kind: FaultKind, at_most_ms: u64) {
+        if let Some(draw) = self.fault(kind) {
+            self.0.clock.sleep(draw.millis("length", 5, at_most_ms)).await;
         }
     }
 

@@ -11,7 +11,10 @@ use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::Futures
 use tidelog_core::{Offset, Topic, port::Record};
 
 use super::{Chunk, Cluster, Failure, Leader, Place, Task};
-use crate::wire::{BrokerId, LeaderEpoch};
+use crate::{
+    fault::FaultKind,
+    wire::{BrokerId, LeaderEpoch},
+};
 
 /// A reader of partitions, which tells what it fetched, in order for each of them.
 #[derive(Debug)]
@@ -117,6 +120,9 @@ struct Reader {
     has_ended: bool,
 }
 
+/// A slow consumer takes so much time at most to look at what was fetched.
+const SLOW_MS_MAX: u64 = 3_000;
+
 /// What a fetch asks for: which reading of a partition, and from where on.
 type Asked = BTreeMap<Place, (u64, Offset)>;
 
@@ -220,6 +226,7 @@ impl Work {
                 let from = asked.iter().map(|(place, (_, from))| (*place, *from)).collect();
                 let wait = cluster.settings().fetch_wait;
                 let answers = cluster.fetch_at(leader.broker, from, wait).await;
+                cluster.stand_still(FaultKind::SlowConsumer, SLOW_MS_MAX).await;
                 Done::Fetched { leader, asked, answers }
             };
             self.in_flight.push(fetch.boxed_local());

@@ -9,11 +9,14 @@ use bytes::Bytes;
 use tidelog_core::{Offset, Timestamp, port::Record};
 
 use super::{Cluster, Failure, Leader, Place, millis};
-use crate::wire::{
-    self, BrokerId, CoordinatorKind, EpochQuestion, ErrorCode, FetchPartition, FetchRequest,
-    Fetched, Isolation, LeaderEpoch, ListOffsetsPartition, ListOffsetsRequest, Node,
-    OffsetFetchRequest, OffsetForLeaderEpochRequest, OffsetSpec, Payload, ProducerId, Reply,
-    TransactionResult,
+use crate::{
+    fault::FaultKind,
+    wire::{
+        self, BrokerId, CoordinatorKind, EpochQuestion, ErrorCode, FetchPartition, FetchRequest,
+        Fetched, Isolation, LeaderEpoch, ListOffsetsPartition, ListOffsetsRequest, Node,
+        OffsetFetchRequest, OffsetForLeaderEpochRequest, OffsetSpec, Payload, ProducerId, Reply,
+        TransactionResult,
+    },
 };
 
 /// What was read of a partition.
@@ -79,21 +82,28 @@ impl Cluster {
         from: BTreeMap<Place, Offset>,
         wait: Duration,
     ) -> Result<BTreeMap<Place, Result<Chunk, Failure>>, Failure> {
+        let one_byte = self.fault(FaultKind::FetchOneByte).is_some();
+        let max_bytes = |bytes| if one_byte { 1 } else { bytes };
         let ask = |(place, offset): (&Place, &Offset)| FetchPartition {
             partition: self.0.names.partition(*place),
             offset: wire::Offset(offset.0),
             current_leader_epoch: self.leader(*place).map(|leader| leader.epoch),
             last_fetched_epoch: None,
             log_start: wire::Offset::ZERO,
-            max_bytes: self.settings().fetch_bytes_max,
+            max_bytes: max_bytes(self.settings().fetch_bytes_max),
         };
+        let mut partitions: Vec<_> = from.iter().map(ask).collect();
+        if let Some(draw) = self.fault(FaultKind::FetchPermuted) {
+            let by = draw.pick("by", partitions.len() as u64);
+            partitions.rotate_left(usize::try_from(by).expect("less than there are"));
+        }
         let request = FetchRequest {
             replica: None,
             isolation: Isolation::ReadCommitted,
             max_wait_ms: millis(wait),
             min_bytes: 1,
-            max_bytes: FETCH_BYTES_MAX,
-            partitions: from.iter().map(ask).collect(),
+            max_bytes: max_bytes(FETCH_BYTES_MAX),
+            partitions,
         };
         let timeout = wait + self.settings().request_timeout;
         let reply = self.request_within(Node::Broker(leader), request, timeout).await;

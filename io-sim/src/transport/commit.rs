@@ -20,11 +20,15 @@ use crate::{
     client::{
         Cluster, GroupView, Place, Task, TransactionError, TransactionalProducer, Unsent, Watched,
     },
+    fault::FaultKind,
     wire::Instant,
 };
 
 /// How long a commit is tried again while its group is being rearranged.
 const REARRANGED_FOR: Duration = Duration::from_secs(10);
+
+/// A slow commit waits so long at most before it begins.
+const SLOW_MS_MAX: u64 = 5_000;
 
 /// The producer of a session, at work on one commit at a time.
 #[derive(Debug)]
@@ -162,6 +166,10 @@ impl<S: Store> Work<S> {
     }
 
     async fn commit(&mut self, commit: &Commit) -> Result<CommitOutcome, SessionError> {
+        self.cluster.stand_still(FaultKind::CommitSlow, SLOW_MS_MAX).await;
+        if self.cluster.fault(FaultKind::RecordsRedelivered).is_some() {
+            return Ok(CommitOutcome::Rejected("what was read is to be read again".into()));
+        }
         let until = self.cluster.after(REARRANGED_FOR);
         loop {
             if let Some(why) = self.not_ours(commit) {
