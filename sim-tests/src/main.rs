@@ -12,6 +12,21 @@ fn main() {
     for line in &outcome.lines {
         println!("{line}");
     }
+    if let Ok(entity) = std::env::var("ENTITY") {
+        for it in
+            outcome.history.operations.iter().filter(|it| it.is_write() && *it.entity == *entity)
+        {
+            println!(
+                "{it} [{:?}] {:?}..{:?} {} {:?} -> {:?}",
+                it.key,
+                it.invoked_us,
+                it.returned_us,
+                serde_json::to_string(&it.action).unwrap(),
+                it.condition,
+                it.outcome
+            );
+        }
+    }
     print!("{}", outcome.to_text());
     for violation in &outcome.violations {
         println!("{violation}");

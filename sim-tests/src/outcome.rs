@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use tidelog_io_sim::{plan::Fault, trace::Line};
 
-use crate::violation::Violation;
+use crate::{history::History, violation::Violation};
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Outcome {
     pub reproduce: Box<str>,
     /// The lines of the trace, if they were kept.
     pub lines: Vec<Line>,
+    /// What clients observed.
+    pub history: History,
 }
 
 /// A run as one JSON object.
@@ -189,6 +191,7 @@ pub(crate) mod tests {
             violations: signature.map(violation).into_iter().collect(),
             reproduce: "cargo sim run --seed 7 --scenario cluster".into(),
             lines: Vec::new(),
+            history: History::default(),
         }
     }
 }

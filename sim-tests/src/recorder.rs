@@ -34,7 +34,7 @@ pub struct Recorded {
     pub seen: Vec<Seen>,
     /// The records that the log said it has.
     pub appended: Vec<Appended>,
-    /// How far each task is, by its last owner's word.
+    /// How far each task has read, by its last owner's word.
     pub progress: BTreeMap<TaskId, BTreeMap<Topic, u64>>,
     /// Who said last that it runs a task.
     pub owners: BTreeMap<TaskId, Node>,
@@ -100,6 +100,11 @@ impl Recorder {
         self.sim.event(&client, "return", &event);
     }
 
+    /// The owner of a task has read an input so far.
+    pub fn read(&self, task: TaskId, topic: Topic, next: u64) {
+        self.look().progress.entry(task).or_default().insert(topic, next);
+    }
+
     /// A reader got a record.
     pub fn seen(&self, reader: &str, spot: Spot, key: &[u8], payload: &[u8]) {
         let (reader, at_us, digest) = (reader.into(), self.now_us(), digest(key, payload));
@@ -118,10 +123,10 @@ impl Recorder {
         self.sim.event(session, "task", &format_args!("{task} {act:?}").to_string());
         let mut recorded = self.look();
         match &act {
-            Act::Restored(positions) | Act::Committed(positions) => {
+            Act::Restored(positions) => {
                 recorded.progress.insert(task, positions.clone());
             }
-            Act::Rejected(_) | Act::Unknown(_) => {}
+            Act::Committed(_) | Act::Rejected(_) | Act::Unknown(_) => {}
         }
         recorded.ledger.entries.push(LedgerEntry { at_us, session: session.into(), task, act });
     }

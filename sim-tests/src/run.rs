@@ -102,6 +102,7 @@ impl Run {
             violations,
             reproduce: self.reproduce.clone(),
             lines: run.report.lines,
+            history,
         }
     }
 

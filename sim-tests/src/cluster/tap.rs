@@ -68,6 +68,9 @@ impl<S: Session> TapSession<S> {
         match event {
             Event::Records(records) => {
                 let (topic, partition) = (records.topic, records.partition.0);
+                if let Some(last) = records.records.last() {
+                    self.recorder.read(self.task(records.partition), topic, last.offset.0 + 1);
+                }
                 for record in &records.records {
                     let spot = Spot { topic, partition, offset: record.offset.0 };
                     self.recorder.seen(&self.name, spot, &record.key, &record.payload);

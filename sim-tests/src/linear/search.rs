@@ -236,7 +236,9 @@ impl<'h> Search<'_, 'h> {
 impl Point {
     fn digest(&self, until_us: u64) -> u64 {
         let mut hash = Xxh3::new();
-        (self.state.revision, until_us, &self.used, &self.floating).hash(&mut hash);
+        // The same writes in another order can come to another document.
+        let value = self.state.value.as_ref().map(ToString::to_string);
+        (self.state.revision, value, until_us, &self.used, &self.floating).hash(&mut hash);
         hash.finish()
     }
 }

@@ -129,6 +129,26 @@ fn what_is_missing_finds_its_place_among_several_deletions() {
 }
 
 #[test]
+fn unknown_writes_are_tried_in_every_order() {
+    let replace = || Action::Replace(json!({"log": ["r"]}));
+    let read = |value| done((90, 99), Action::Read, Effect::Read, 4, Some(value));
+    let history = |value| {
+        [
+            done((0, 10), create(), Effect::Created, 1, None),
+            unknown(20, append("a")),
+            unknown(21, replace()),
+            unknown(22, append("b")),
+            read(value),
+        ]
+    };
+    for possible in [json!({"log": ["r", "a", "b"]}), json!({"log": ["r", "b", "a"]})] {
+        assert_eq!(verdict(&history(possible)), Verdict::Linearizable);
+    }
+    assert_eq!(verdict(&history(json!({"log": ["r", "b"]}))), Verdict::Linearizable);
+    assert_eq!(kind(&history(json!({"log": ["a", "b"]}))), Kind::WrongValue);
+}
+
+#[test]
 fn conditions_are_checked_where_they_were_looked_at() {
     let at = |revision| Condition::At(revision);
     let history = |condition: Condition| {
