@@ -165,21 +165,30 @@ impl Cluster {
         }
     }
 
-    /// Asks a broker.
-    async fn request(&self, to: Node, request: impl Into<Request>) -> Result<Reply, Failure> {
-        self.request_within(to, request, self.0.settings.request_timeout).await
-    }
-
-    async fn request_within(
+    /// Asks a broker. The request is on its way with the call, not with the first poll.
+    fn request<R: Into<Request>>(
         &self,
         to: Node,
-        request: impl Into<Request>,
+        request: R,
+    ) -> impl Future<Output = Result<Reply, Failure>> + 'static + use<R> {
+        self.request_within(to, request, self.0.settings.request_timeout)
+    }
+
+    /// As [`Cluster::request`], for what takes another time.
+    fn request_within<R: Into<Request>>(
+        &self,
+        to: Node,
+        request: R,
         timeout: Duration,
-    ) -> Result<Reply, Failure> {
-        let asked = self.0.caller.request(to, request, timeout).await;
-        let what = asked.as_ref().map_or("no answer", Reply::name);
-        self.0.net.sim().event(&self.0.name, what, &asked);
-        asked.map_err(Failure::Net)
+    ) -> impl Future<Output = Result<Reply, Failure>> + 'static + use<R> {
+        let asked = self.0.caller.request(to, request, timeout);
+        let cluster = self.clone();
+        async move {
+            let asked = asked.await;
+            let what = asked.as_ref().map_or("no answer", Reply::name);
+            cluster.0.net.sim().event(&cluster.0.name, what, &asked);
+            asked.map_err(Failure::Net)
+        }
     }
 }
 

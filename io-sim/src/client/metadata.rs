@@ -59,6 +59,11 @@ impl Cluster {
         Some(Leader { broker: known.leader?, epoch: known.epoch })
     }
 
+    /// Whether all partitions of a topic are known to be led.
+    pub(crate) fn is_led(&self, topic: Topic) -> bool {
+        self.settings().layout.all().all(|partition| self.leader((topic, partition)).is_some())
+    }
+
     /// Who leads a partition; it is asked for if it is not known.
     pub(crate) async fn find_leader(&self, place: Place) -> Result<Leader, Failure> {
         if let Some(leader) = self.leader(place) {

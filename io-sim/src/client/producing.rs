@@ -25,20 +25,13 @@ pub(super) fn batch_of(
 }
 
 impl Cluster {
-    /// Appends a batch to a partition.
-    pub(super) async fn produce(&self, place: Place, batch: NewBatch) -> Result<Appended, Failure> {
-        let leader = self.find_leader(place).await?;
-        let mut answers = self.produce_at(leader.broker, None, vec![(place, batch)]).await;
-        answers.pop().map_or(Err(Failure::NothingNew), |(_, answer)| answer)
-    }
-
-    /// Appends batches to partitions of one leader, one to each.
-    pub(super) async fn produce_at(
+    /// Appends batches to partitions of one leader, one to each. They are on their way with the call.
+    pub(super) fn produce_at(
         &self,
         leader: BrokerId,
         transactional_id: Option<&str>,
         batches: Vec<(Place, NewBatch)>,
-    ) -> Vec<(Place, Result<Appended, Failure>)> {
+    ) -> impl Future<Output = Vec<(Place, Result<Appended, Failure>)>> + 'static + use<> {
         let places: Vec<_> = batches.iter().map(|(place, _)| *place).collect();
         let named = |(place, batch)| (self.0.names.partition(place), batch);
         let settings = self.settings();
@@ -50,7 +43,18 @@ impl Cluster {
             partitions: batches.into_iter().map(named).collect(),
         };
         let timeout = settings.request_timeout * 2;
-        let reply = match self.request_within(Node::Broker(leader), request, timeout).await {
+        let asked = self.request_within(Node::Broker(leader), request, timeout);
+        let cluster = self.clone();
+        async move { cluster.produced(places, asked.await) }
+    }
+
+    /// What became of batches.
+    fn produced(
+        &self,
+        places: Vec<Place>,
+        answer: Result<Reply, Failure>,
+    ) -> Vec<(Place, Result<Appended, Failure>)> {
+        let reply = match answer {
             Ok(Reply::Produce(reply)) => reply,
             Ok(other) => unreachable!("{other:?}"),
             Err(failure) => {

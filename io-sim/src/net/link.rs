@@ -130,11 +130,11 @@ impl Shared {
         }
         if let Some(draw) = sim.fault(FaultKind::OriginalAfterRetry, self.there) {
             stray(request, draw.millis("later", 20, 5_000));
-            state.break_at(now + draw.millis("reset", 1, 20));
+            state.lose_until(now + draw.millis("reset", 1, 20));
             return None;
         }
         if let Some(draw) = sim.fault(FaultKind::RequestLost, self.there) {
-            state.break_at(now + draw.millis("notice", 1, 3_000));
+            state.lose_until(now + draw.millis("notice", 1, 3_000));
             return None;
         }
         Some(request)
@@ -222,6 +222,13 @@ impl State {
     fn stall(&mut self, until: Instant) {
         self.stalled_until = self.stalled_until.max(Some(until));
         self.wake();
+    }
+
+    /// Something was lost on the way: nothing behind it arrives before it, so nothing does until the
+    /// connection breaks.
+    fn lose_until(&mut self, breaks_at: Instant) {
+        self.stall(breaks_at);
+        self.break_at(breaks_at);
     }
 
     fn break_at(&mut self, at: Instant) {

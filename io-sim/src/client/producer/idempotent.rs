@@ -52,6 +52,7 @@ impl Producer {
             numbers: 0,
             in_flight: FuturesUnordered::new(),
             identifying: None,
+            refreshing: None,
         };
         Self { calls, _task: Task::start(work.run(queue)) }
     }
@@ -88,6 +89,7 @@ struct Work {
     numbers: u64,
     in_flight: FuturesUnordered<LocalBoxFuture<'static, Answered>>,
     identifying: Option<LocalBoxFuture<'static, Option<ProducerIdentity>>>,
+    refreshing: Option<LocalBoxFuture<'static, ()>>,
 }
 
 /// A call that not everything is known of.
@@ -108,6 +110,7 @@ enum Step {
     Call(Call),
     Answered(Answered),
     Identified(Option<ProducerIdentity>),
+    Refreshed,
     Woken,
     Closed,
 }
@@ -119,7 +122,7 @@ impl Work {
             self.expire(now);
             self.identify();
             self.send(now);
-            let wake = self.lanes.values().filter_map(Lane::wake).min();
+            let wake = self.lanes.values().filter_map(|lane| lane.wake(now)).min();
             let cluster = self.cluster.clone();
             let mut timer =
                 wake.map(|at| async move { cluster.sleep_until(at).await }.boxed_local());
@@ -128,7 +131,7 @@ impl Work {
                 Step::Call(call) => self.open(call),
                 Step::Answered(answered) => self.answered(answered),
                 Step::Identified(identity) => self.identity = identity.or(self.identity),
-                Step::Woken => {}
+                Step::Refreshed | Step::Woken => {}
                 Step::Closed => return,
             }
         }
@@ -151,6 +154,12 @@ impl Work {
         {
             self.identifying = None;
             return Poll::Ready(Step::Identified(identity));
+        }
+        if let Some(refreshing) = &mut self.refreshing
+            && refreshing.poll_unpin(context).is_ready()
+        {
+            self.refreshing = None;
+            return Poll::Ready(Step::Refreshed);
         }
         timer.map_or(Poll::Pending, |timer| timer.poll_unpin(context).map(|()| Step::Woken))
     }
@@ -201,18 +210,38 @@ impl Work {
     }
 
     fn send(&mut self, now: Instant) {
+        let mut lost = Vec::new();
         for (place, lane) in &mut self.lanes {
-            while let Some(batch) = lane.send(now) {
-                let (place, identity, sequence) = (*place, batch.identity, batch.sequence);
+            let place = *place;
+            let Some(leader) = self.cluster.leader(place) else {
+                if lane.is_waiting(now) {
+                    lost.push(place.0);
+                }
+                continue;
+            };
+            while let Some(batch) = lane.send(now, leader.broker) {
+                let (identity, sequence) = (batch.identity, batch.sequence);
                 let records = batch.records.iter().map(|waiting| waiting.record.to_record());
                 let batch = batch_of(identity, sequence, false, records.collect());
-                let cluster = self.cluster.clone();
-                let send = async move {
-                    let said = said(cluster.produce(place, batch).await);
+                let sent = self.cluster.produce_at(leader.broker, None, vec![(place, batch)]);
+                let answered = sent.map(move |mut answers| {
+                    let answer = answers.pop().map(|(_, answer)| answer);
+                    let said = said(answer.unwrap_or(Err(Failure::NothingNew)));
                     Answered { place, identity, sequence, said }
-                };
-                self.in_flight.push(send.boxed_local());
+                });
+                self.in_flight.push(answered.boxed_local());
             }
+        }
+        lost.dedup();
+        if !lost.is_empty() && self.refreshing.is_none() {
+            let cluster = self.cluster.clone();
+            let refresh = async move {
+                cluster.refresh(&lost).await;
+                if lost.iter().any(|topic| !cluster.is_led(*topic)) {
+                    cluster.back_off().await;
+                }
+            };
+            self.refreshing = Some(refresh.boxed_local());
         }
     }
 

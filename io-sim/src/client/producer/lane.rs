@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tidelog_core::Offset;
 
 use super::{Delivery, Unsent};
-use crate::wire::{Instant, ProducerIdentity, Sequence};
+use crate::wire::{BrokerId, Instant, ProducerIdentity, Sequence};
 
 /// Batches of one partition that may be in flight: as many as a broker remembers of a producer.
 const IN_FLIGHT_MAX: usize = 5;
@@ -55,6 +55,9 @@ pub(super) struct Lane {
     /// In the order of their sequences.
     batches: VecDeque<Batch>,
     retry_at: Instant,
+    /// Where the batches in flight are on their way to. One that is sent elsewhere could get there first,
+    /// and a broker that knows nothing of a producer takes any number for its first.
+    leader: Option<BrokerId>,
     /// The sequence has a hole: nothing gets in any more under this identity.
     is_broken: bool,
 }
@@ -85,6 +88,7 @@ impl Lane {
             queue: VecDeque::new(),
             batches: VecDeque::new(),
             retry_at: Instant::default(),
+            leader: None,
             is_broken: true,
         }
     }
@@ -98,13 +102,17 @@ impl Lane {
         self.queue.push_back(record);
     }
 
-    /// The next batch to be sent, which is in flight then.
-    pub(super) fn send(&mut self, now: Instant) -> Option<Outgoing<'_>> {
-        if self.is_broken || now < self.retry_at {
-            return None;
-        }
+    /// Whether it would have something to send, if its leader was known.
+    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+        let waits = self.batches.iter().any(|batch| !batch.is_in_flight);
+        !self.is_broken && now >= self.retry_at && (waits || !self.queue.is_empty())
+    }
+
+    /// The next batch to be sent to that leader, which is in flight then.
+    pub(super) fn send(&mut self, now: Instant, leader: BrokerId) -> Option<Outgoing<'_>> {
         let in_flight = self.batches.iter().filter(|batch| batch.is_in_flight).count();
-        if in_flight >= IN_FLIGHT_MAX {
+        let is_elsewhere = in_flight > 0 && self.leader != Some(leader);
+        if !self.is_waiting(now) || is_elsewhere || in_flight >= IN_FLIGHT_MAX {
             return None;
         }
         let again = self.batches.iter().position(|batch| !batch.is_in_flight);
@@ -117,6 +125,7 @@ impl Lane {
             }
         };
         let identity = self.identity?;
+        self.leader = Some(leader);
         let batch = &mut self.batches[index];
         batch.is_in_flight = true;
         Some(Outgoing { identity, sequence: batch.sequence, records: &batch.records })
@@ -189,9 +198,9 @@ impl Lane {
     }
 
     /// When there is something to do apart from answers.
-    pub(super) fn wake(&self) -> Option<Instant> {
+    pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
         let waits = self.batches.iter().any(|batch| !batch.is_in_flight);
-        let retry = (waits && !self.is_broken).then_some(self.retry_at);
+        let retry = (waits && !self.is_broken && self.retry_at > now).then_some(self.retry_at);
         let oldest = self.batches.iter().filter(|batch| !batch.is_in_flight);
         let oldest = oldest.filter_map(|batch| batch.records.first()).chain(self.queue.front());
         oldest.map(|waiting| waiting.expires).chain(retry).min()
@@ -265,6 +274,8 @@ mod tests {
     const ID: ProducerIdentity = ProducerIdentity { id: ProducerId(7), epoch: ProducerEpoch(0) };
     const NEXT: ProducerIdentity = ProducerIdentity { id: ProducerId(7), epoch: ProducerEpoch(1) };
 
+    const HERE: BrokerId = BrokerId(1);
+
     fn time(millis: u64) -> Instant {
         Instant::default().plus_ms(millis)
     }
@@ -286,7 +297,7 @@ mod tests {
     }
 
     fn sequences(lane: &mut Lane, now: u64) -> Vec<i32> {
-        std::iter::from_fn(|| lane.send(time(now)).map(|batch| batch.sequence.0)).collect()
+        std::iter::from_fn(|| lane.send(time(now), HERE).map(|batch| batch.sequence.0)).collect()
     }
 
     #[test]
@@ -300,13 +311,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_leader_gets_nothing_before_the_old_one_has_answered() {
+        let mut lane = lane(2);
+        assert!(lane.send(time(0), HERE).is_some());
+        assert!(lane.send(time(0), BrokerId(2)).is_none());
+        lane.answer(ID, Sequence(0), Said::NotYet("it leads no more".into()), time(0));
+        let next = lane.send(time(0), BrokerId(2)).map(|batch| batch.sequence);
+        assert_eq!(next, Some(Sequence(0)));
+    }
+
+    #[test]
     fn a_lost_batch_is_sent_again_with_its_number_and_those_behind_it_after_it() {
         let mut lane = lane(3);
         assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
         assert_eq!(lane.answer(ID, Sequence(0), Said::Perhaps("no answer".into()), time(100)), []);
         assert_eq!(lane.answer(ID, Sequence(1), Said::OutOfOrder, time(100)), []);
         assert_eq!(sequences(&mut lane, 99), [] as [i32; 0]);
-        assert_eq!(lane.wake(), Some(time(100)));
+        assert_eq!(lane.wake(time(99)), Some(time(100)));
         assert_eq!(sequences(&mut lane, 100), [0, 1]);
     }
 
@@ -329,7 +350,7 @@ mod tests {
         lane.push(waiting(3));
         assert!(lane.needs_identity());
         assert_eq!(lane.renew(NEXT), []);
-        let next = lane.send(time(1_000)).map(|batch| (batch.identity, batch.sequence));
+        let next = lane.send(time(1_000), HERE).map(|batch| (batch.identity, batch.sequence));
         assert_eq!(next, Some((NEXT, Sequence(0))));
     }
 
