@@ -8,6 +8,7 @@ use crate::{
         group::{
             GroupCoordinator,
             record::{self, Key},
+            state::{Group, Loaded, State},
         },
     },
     wire::*,
@@ -129,9 +130,12 @@ impl World {
         self.move_to(until);
     }
 
-    /// Another broker takes over: with what was replicated, and `more` of what was not.
+    /// Another broker takes over: with what was replicated, and `more` of what was not. If nothing was
+    /// under way, it knows what its predecessor knew and had to keep.
     pub(super) fn take_over(&mut self, more: usize) {
         self.step(Event::Resigned);
+        let is_quiet = self.waiting.is_empty() && self.verifying.is_empty();
+        let known = is_quiet.then(|| self.known());
         self.waiting.clear();
         self.verifying.clear();
         self.log.truncate(self.replicated + more);
@@ -140,8 +144,31 @@ impl World {
         for batch in self.log.clone() {
             self.step(Event::Replay(batch));
         }
+        if let Some(known) = known {
+            let now = self.known();
+            assert_eq!(now.1, known.1, "what is known of offsets is what was written");
+            for (id, group) in known.0 {
+                assert_eq!(now.0.get(&id), Some(&group), "a settled group is what was written");
+            }
+        }
         self.step(Event::Loaded);
         self.settle();
+    }
+
+    /// What the coordinator knows: the groups that are stable or have become empty, and all offsets.
+    fn known(&self) -> (BTreeMap<String, Loaded>, BTreeMap<String, String>) {
+        let is_kept = |group: &Group| match group.state {
+            State::Stable => true,
+            State::Empty => group.generation > Generation(0),
+            State::Preparing { .. } | State::Completing { .. } => false,
+        };
+        let groups = self.coordinator.groups.iter();
+        let kept = groups.clone().filter(|(_, group)| is_kept(group));
+        let offsets = groups.filter(|(_, group)| !group.offsets.is_empty());
+        (
+            kept.map(|(id, group)| (id.clone(), group.save(None))).collect(),
+            offsets.map(|(id, group)| (id.clone(), format!("{:?}", group.offsets))).collect(),
+        )
     }
 
     /// What the replicated part of the log says: the offset that counts, and the offsets of producers

@@ -6,7 +6,7 @@ use crate::{
     broker::{
         coordinator::{Action, Context, Coordinator, Event, Seat, Ticket},
         producers::{Check, Ended, Producers, check_batch, check_marker},
-        transaction::TransactionCoordinator,
+        transaction::{TransactionCoordinator, state::Transaction},
     },
     wire::*,
 };
@@ -162,9 +162,11 @@ impl World {
         self.move_to(until);
     }
 
-    /// Another broker takes over: with what was replicated, and `more` of what was not.
+    /// Another broker takes over: with what was replicated, and `more` of what was not. If all was
+    /// replicated, it knows what its predecessor knew.
     pub(super) fn take_over(&mut self, more: usize) {
         self.step(Event::Resigned);
+        let known = self.waiting.is_empty().then(|| self.known());
         self.strays.extend(self.calls.drain(..).map(|(_, request)| request));
         self.waiting.clear();
         self.log.truncate(self.replicated + more);
@@ -172,6 +174,9 @@ impl World {
         self.coordinator = TransactionCoordinator::new(seat(self.epoch));
         for batch in self.log.clone() {
             self.step(Event::Replay(batch));
+        }
+        if let Some(known) = known {
+            assert_eq!(self.known(), known, "what is known is what was written");
         }
         self.step(Event::Loaded);
         self.settle();
@@ -209,6 +214,12 @@ impl World {
     /// The transactions that have ended in any partition.
     pub(super) fn ended(&self) -> impl Iterator<Item = &(Vec<u64>, TransactionResult)> {
         self.leaders.values().flat_map(|leader| &leader.ended)
+    }
+
+    /// What the coordinator knows of each id.
+    fn known(&self) -> Vec<(String, Transaction)> {
+        let entries = self.coordinator.entries.iter();
+        entries.filter_map(|(id, entry)| Some((id.clone(), entry.current.clone()?))).collect()
     }
 
     fn move_to(&mut self, at: Instant) {
