@@ -43,7 +43,8 @@ fn in_calm_weather_every_record_is_counted_and_copied_once() {
 #[test]
 fn in_any_storm_every_record_is_counted_and_copied_once() {
     for seed in seeds() {
-        survives(storm(Plan::swarm(seed, FaultKind::ALL), seed, false));
+        let keeps_lines = std::env::var_os("LINES").is_some();
+        survives(storm(Plan::swarm(seed, FaultKind::ALL), seed, keeps_lines));
     }
 }
 
@@ -58,7 +59,8 @@ fn a_storm_is_the_same_each_time() {
     assert_eq!(first.hash, again.hash);
 }
 
-/// The seeds to try: those that the environment names, as in `STORM=100..200`, or a few.
+/// The seeds to try: those that the environment names, as in `STORM=100..200`, or a few. With `LINES`
+/// the traces are printed.
 fn seeds() -> std::ops::Range<u64> {
     let Ok(named) = std::env::var("STORM") else { return 0..6 };
     let (from, to) = named.split_once("..").expect("STORM is a range, as in 100..200");
@@ -67,6 +69,7 @@ fn seeds() -> std::ops::Range<u64> {
 
 fn survives(run: Run<()>) {
     let report = &run.report;
+    report.lines.iter().for_each(|line| println!("{line}"));
     let struck: Vec<_> = report.struck.iter().filter(|(_, times)| **times > 0).collect();
     if std::env::var_os("STORM").is_some() {
         eprintln!(

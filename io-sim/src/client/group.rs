@@ -92,6 +92,7 @@ impl Member {
             releases,
             released: VecDeque::new(),
             heard,
+            may_be_incomplete: false,
         };
         // It ends by itself once it has left.
         madsim::task::spawn_local(work.run());
@@ -117,7 +118,12 @@ struct Work {
     released: VecDeque<PartitionId>,
     /// When the coordinator was last heard of.
     heard: Instant,
+    /// This member leads the group, and perhaps not every partition has an owner.
+    may_be_incomplete: bool,
 }
+
+/// For so many heartbeats a leader waits until those have joined again that give something away.
+const INCOMPLETE_BEATS_MAX: u32 = 4;
 
 /// Why a member stops doing what it does.
 enum Turn {
@@ -170,10 +176,11 @@ impl Work {
             let join = async move { cluster.join_group(&metadata, &claim).await };
             match self.unless_left(join).await? {
                 Ok(Joined::Named(member)) => self.view.change(|view| view.member = member),
-                Ok(Joined::Member { member, generation, claims }) => {
+                Ok(Joined::Member { member, generation, claims, leads_again }) => {
                     self.heard = self.cluster.now();
                     self.has_missed_nothing(before, generation)?;
                     self.view.change(|view| (view.member, view.generation) = (member, generation));
+                    self.may_be_incomplete = leads_again;
                     match self.sync(claims).await? {
                         Some(assigned) => return Ok(assigned),
                         None => continue,
@@ -201,7 +208,10 @@ impl Work {
         &mut self,
         claims: BTreeMap<String, Claim>,
     ) -> Result<Option<BTreeSet<PartitionId>>, Turn> {
-        let assignments = assign(&claims, self.cluster.settings().layout.partitions());
+        let partitions = self.cluster.settings().layout.partitions();
+        let assignments = assign(&claims, partitions);
+        let given: usize = assignments.values().map(BTreeSet::len).sum();
+        self.may_be_incomplete |= !assignments.is_empty() && given < partitions as usize;
         loop {
             let metadata = self.view.with(GroupView::metadata);
             let (cluster, assignments) = (self.cluster.clone(), assignments.clone());
@@ -233,6 +243,10 @@ impl Work {
             let _ = self.events.unbounded_send(GroupEvent::Revoked(*partition));
         }
         let gives_away = !revoked.is_empty();
+        // Whoever gives something away joins again then. Should it be restarted in the meantime, under
+        // its static id, it knows nothing of that, and its coordinator sees no reason for a rebalance.
+        let patience = self.cluster.settings().heartbeat_interval * INCOMPLETE_BEATS_MAX;
+        let rejoin_at = self.may_be_incomplete.then(|| self.cluster.after(patience));
         let mut beat_at = self.cluster.after(self.cluster.settings().heartbeat_interval);
         loop {
             if gives_away && revoked.is_empty() {
@@ -247,6 +261,10 @@ impl Work {
                 }
                 Next::Left => return Turn::Leave,
                 Next::Due => {
+                    let now = self.cluster.now();
+                    if revoked.is_empty() && rejoin_at.is_some_and(|at| at <= now) {
+                        return Turn::Rejoin;
+                    }
                     match self.beat().await {
                         Ok(()) => {}
                         // What is being given away is given away first.

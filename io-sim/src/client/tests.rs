@@ -189,6 +189,26 @@ fn a_member_joins_again_with_the_id_that_it_is_given_and_leaves_when_it_is_dropp
     assert_eq!(scripted.count("LeaveGroup"), 1);
 }
 
+#[test]
+fn a_leader_that_came_back_lets_the_partitions_be_dealt_out_anew() {
+    let scripted = Scripted::new(|request, nth| match request {
+        Request::JoinGroup(_) => {
+            let generation = i32::try_from(nth).expect("few joins") + 1;
+            let skip_assignment = nth == 0;
+            Some(Reply::JoinGroup(JoinGroupReply { skip_assignment, ..join_reply(generation) }))
+        }
+        Request::SyncGroup(_) => Some(Reply::SyncGroup(Ok(vec![0, 0, 0, 0].into()))),
+        Request::Heartbeat(_) => Some(Reply::Heartbeat(Ok(()))),
+        Request::LeaveGroup(_) => None,
+        other => unreachable!("{other:?}"),
+    });
+    scripted.run(async |cluster| {
+        let _member = Member::join(cluster.clone(), "group".into(), Some("instance".into()));
+        cluster.sleep_until(cluster.after(Duration::from_secs(20))).await;
+    });
+    assert_eq!(scripted.count("JoinGroup"), 2);
+}
+
 async fn begun(cluster: Cluster) -> TransactionalProducer {
     let mut producer = TransactionalProducer::new(cluster, "id".into());
     assert_eq!(producer.init().await, Ok(()));

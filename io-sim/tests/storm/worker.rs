@@ -39,10 +39,7 @@ pub(crate) async fn work(boot: Boot, settings: Arc<ClientSettings>) {
     };
     let transport = SimTransport::new(&boot.net, boot.node, &boot.name, (*settings).clone(), store);
     loop {
-        let mut session = match transport.join(&SPEC).await {
-            Ok(session) => session,
-            Err(_) => return,
-        };
+        let Ok(mut session) = transport.join(&SPEC).await else { return };
         match serve(&mut session).await {
             SessionError::Lost(_) => transport.pause(Duration::from_millis(200)).await,
             SessionError::Fatal(_) => return,

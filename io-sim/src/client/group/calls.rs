@@ -27,6 +27,8 @@ pub(super) enum Joined {
         generation: i32,
         /// What the members own, for the one that is to deal out; for the others nothing.
         claims: BTreeMap<String, Claim>,
+        /// It leads the group again, in whose place it has come, and is not to deal out anew (KIP-814).
+        leads_again: bool,
     },
 }
 
@@ -60,7 +62,8 @@ impl Cluster {
                 let dealt = members.iter().filter(|_| !skip_assignment);
                 let claims = dealt.map(|it| (it.member_id.clone(), Claim::decode(&it.metadata)));
                 let claims = claims.collect();
-                Ok(Joined::Member { member: member_id, generation: generation.0, claims })
+                let (member, generation) = (member_id, generation.0);
+                Ok(Joined::Member { member, generation, claims, leads_again: skip_assignment })
             }
         }
     }
