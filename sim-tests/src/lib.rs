@@ -8,6 +8,7 @@
 
 mod cluster;
 pub mod dice;
+pub mod explain;
 pub mod history;
 pub mod linear;
 pub mod log;

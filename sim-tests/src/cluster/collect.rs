@@ -53,7 +53,7 @@ async fn log(world: &World) -> LogView {
             let records = partition_of(&observer, topic, partition).await;
             match topic {
                 Topic::Changelog(_) => {
-                    log.insert_rows(topic, partition, records.into_iter().map(row))
+                    log.insert_rows(topic, partition, records.into_iter().map(row));
                 }
                 _ => log.insert(topic, partition, records),
             }
