@@ -180,8 +180,8 @@ impl Cluster {
         self.push(self.now, Due::Tick(Node::Broker(id)));
     }
 
-    pub(super) fn is_down(&self, id: BrokerId) -> bool {
-        self.down.contains(&id)
+    pub(super) fn start_all(&mut self) {
+        self.down.clone().into_iter().for_each(|id| self.start(id));
     }
 
     pub(super) fn cut(&mut self, one: Node, other: Node) {
@@ -192,11 +192,21 @@ impl Cluster {
         self.cut.clear();
     }
 
-    /// Every broker is alive and in sync.
+    /// A broker's disk or cleaner does something.
+    pub(super) fn maintain(&mut self, id: BrokerId, partition: &TopicPartition, work: Maintenance) {
+        self.step(Node::Broker(id), Input::Maintain { partition: partition.clone(), work });
+    }
+
+    /// Every broker is alive, in reach, and in sync. A process that has just begun is not: until its registration is
+    /// taken, the controller takes it for the one before.
     pub(super) fn is_well(&self) -> bool {
         let image = self.controller.image();
+        let is_alive = |(id, state): (&BrokerId, &BrokerState)| {
+            !state.fenced && state.incarnation == self.brokers[id].incarnation
+        };
         self.down.is_empty()
-            && image.brokers.values().all(|broker| !broker.fenced)
+            && self.cut.is_empty()
+            && image.brokers.iter().all(is_alive)
             && image.partitions().all(|(_, state)| state.in_sync.len() == state.replicas.len())
     }
 
