@@ -4,3 +4,4 @@ mod cluster;
 mod durability;
 mod replication;
 mod scripts;
+mod transactions;
