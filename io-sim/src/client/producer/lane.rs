@@ -69,6 +69,9 @@ struct Batch {
     is_in_flight: bool,
     /// Whether an earlier attempt may have got it into the log.
     perhaps: bool,
+    /// Whether one behind it got into the log first: a broker that knows nothing of a producer takes any
+    /// number for its first. It would stand in the wrong place now.
+    is_overtaken: bool,
     why: Box<str>,
 }
 
@@ -146,7 +149,10 @@ impl Lane {
         let batch = &mut self.batches[index];
         batch.is_in_flight = false;
         match said {
-            Said::Appended(base) => self.done(index, |at| Delivery::Appended(Offset(base.0 + at))),
+            Said::Appended(base) => {
+                self.batches.iter_mut().take(index).for_each(|before| before.is_overtaken = true);
+                self.done(index, |at| Delivery::Appended(Offset(base.0 + at)))
+            }
             Said::Duplicate => {
                 let why: Box<str> = "it was appended before, nobody knows where".into();
                 self.done(index, |_| Delivery::Unknown(why.clone()))
@@ -211,15 +217,17 @@ impl Lane {
         self.is_broken && !self.batches.iter().any(|batch| batch.is_in_flight)
     }
 
-    /// Begins anew: what is certainly not in the log is numbered again, what may be is given up.
+    /// Begins anew: what is certainly not in the log is numbered again, unless it would stand behind what
+    /// came after it; what may be in the log is given up.
     pub(super) fn renew(&mut self, identity: ProducerIdentity) -> Vec<(Ticket, Delivery)> {
         let mut told = Vec::new();
         let batches = std::mem::take(&mut self.batches);
-        let (perhaps, mut certain): (VecDeque<_>, VecDeque<_>) =
-            batches.into_iter().partition(|batch| batch.perhaps);
-        for batch in perhaps {
-            let unknown = |waiting: Waiting| (waiting.ticket, Delivery::Unknown(batch.why.clone()));
-            told.extend(batch.records.into_iter().map(unknown));
+        let (given_up, mut certain): (VecDeque<_>, VecDeque<_>) =
+            batches.into_iter().partition(|batch| batch.perhaps || batch.is_overtaken);
+        for Batch { records, perhaps, why, .. } in given_up {
+            let delivery = if perhaps { Delivery::Unknown(why) } else { Delivery::Failed(why) };
+            let tickets = records.into_iter().map(|waiting| waiting.ticket);
+            told.extend(tickets.map(|ticket| (ticket, delivery.clone())));
         }
         (self.identity, self.next_sequence, self.is_broken) = (Some(identity), Sequence(0), false);
         for batch in &mut certain {
@@ -243,7 +251,14 @@ impl Lane {
         let sequence = self.next_sequence;
         self.next_sequence = after(sequence, &records);
         let why = "it was not sent".into();
-        let batch = Batch { sequence, records, is_in_flight: false, perhaps: false, why };
+        let batch = Batch {
+            sequence,
+            records,
+            is_in_flight: false,
+            perhaps: false,
+            is_overtaken: false,
+            why,
+        };
         self.batches.push_back(batch);
     }
 
@@ -308,6 +323,22 @@ mod tests {
         let told = lane.answer(ID, Sequence(0), Said::Appended(Offset(40)), time(0));
         assert_eq!(told, [((0, 0), Delivery::Appended(Offset(40)))]);
         assert_eq!(sequences(&mut lane, 0), [5]);
+    }
+
+    #[test]
+    fn what_was_overtaken_fails_and_is_not_appended_behind_what_came_after_it() {
+        let mut lane = lane(3);
+        assert_eq!(sequences(&mut lane, 0), [0, 1, 2]);
+        lane.answer(ID, Sequence(0), Said::NotYet("too few replicas".into()), time(0));
+        let told = lane.answer(ID, Sequence(1), Said::Appended(Offset(9)), time(0));
+        assert_eq!(told, [((1, 0), Delivery::Appended(Offset(9)))]);
+        lane.answer(ID, Sequence(2), Said::NotYet("too few replicas".into()), time(0));
+        assert_eq!(sequences(&mut lane, 0), [0, 2]);
+        lane.answer(ID, Sequence(0), Said::OutOfOrder, time(0));
+        lane.answer(ID, Sequence(2), Said::NotYet("too few replicas".into()), time(0));
+        assert!(lane.needs_identity());
+        assert!(matches!(lane.renew(NEXT)[..], [((0, 0), Delivery::Failed(_))]));
+        assert_eq!(sequences(&mut lane, 0), [0], "the third batch, with a new number");
     }
 
     #[test]
