@@ -44,15 +44,15 @@ fn in_calm_weather_every_record_is_counted_and_copied_once() {
 fn in_any_storm_every_record_is_counted_and_copied_once() {
     for seed in seeds() {
         let keeps_lines = std::env::var_os("LINES").is_some();
-        survives(storm(Plan::swarm(seed, FaultKind::ALL), seed, keeps_lines));
+        survives(storm(plan(seed), seed, keeps_lines));
     }
 }
 
 #[test]
 fn a_storm_is_the_same_each_time() {
     let seed = seeds().start;
-    let first = storm(Plan::swarm(seed, FaultKind::ALL), seed, true).report;
-    let again = storm(Plan::swarm(seed, FaultKind::ALL), seed, true).report;
+    let first = storm(plan(seed), seed, true).report;
+    let again = storm(plan(seed), seed, true).report;
     if let Some(divergence) = diverge(&first.lines, &again.lines) {
         panic!("{divergence}");
     }
@@ -133,10 +133,24 @@ fn now(sim: &Sim) -> Duration {
     Duration::from_micros(sim.now_us())
 }
 
+/// A seed's faults. Before KIP-890 the end of a transaction that arrives late ends the next one of the
+/// same epoch, half of which is then real (KAFKA-17754): with such brokers nothing arrives twice.
+fn plan(seed: u64) -> Plan {
+    let is_late = |kind: &FaultKind| {
+        [FaultKind::RequestDuplicated, FaultKind::OriginalAfterRetry].contains(kind)
+    };
+    let bears = |kind: &FaultKind| transactions(seed) == TransactionVersion::V2 || !is_late(kind);
+    let kinds: Vec<_> = FaultKind::ALL.iter().copied().filter(bears).collect();
+    Plan::swarm(seed, &kinds)
+}
+
+fn transactions(seed: u64) -> TransactionVersion {
+    if seed.is_multiple_of(3) { TransactionVersion::V1 } else { TransactionVersion::V2 }
+}
+
 fn settings(seed: u64, layout: Layout) -> ClientSettings {
     let settings = ClientSettings::new((1..=3).map(BrokerId).collect(), layout);
-    let transactions =
-        if seed.is_multiple_of(3) { TransactionVersion::V1 } else { TransactionVersion::V2 };
+    let transactions = transactions(seed);
     ClientSettings { transactions, static_members: !seed.is_multiple_of(4), ..settings }
 }
 
