@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Impossible, Kind};
+use super::{Hints, Impossible, Kind};
 use crate::{
     history::{Operation, Outcome, Route},
     model::{Reply, State},
@@ -61,9 +61,12 @@ impl Event<'_> {
 }
 
 /// Sorts the operations on one entity.
-pub(super) fn prepare<'h>(operations: &[&'h Operation]) -> Result<Prepared<'h>, Impossible> {
+pub(super) fn prepare<'h>(
+    operations: &[&'h Operation],
+    hints: &Hints,
+) -> Result<Prepared<'h>, Impossible> {
     let mut prepared = Prepared::default();
-    for event in events(operations)? {
+    for event in events(operations, hints)? {
         let operation = event.operation;
         match &operation.outcome {
             Outcome::Done { revision, .. } if operation.is_write() => {
@@ -87,7 +90,7 @@ pub(super) fn prepare<'h>(operations: &[&'h Operation]) -> Result<Prepared<'h>, 
 }
 
 /// The operations, those of one idempotency key as one.
-fn events<'h>(operations: &[&'h Operation]) -> Result<Vec<Event<'h>>, Impossible> {
+fn events<'h>(operations: &[&'h Operation], hints: &Hints) -> Result<Vec<Event<'h>>, Impossible> {
     let mut events = Vec::new();
     let mut keyed: BTreeMap<&str, Vec<&'h Operation>> = BTreeMap::new();
     for operation in operations {
@@ -97,12 +100,12 @@ fn events<'h>(operations: &[&'h Operation]) -> Result<Vec<Event<'h>>, Impossible
         }
     }
     for group in keyed.into_values() {
-        events.extend(merged(&group)?);
+        events.extend(merged(&group, hints)?);
     }
     Ok(events)
 }
 
-fn merged<'h>(group: &[&'h Operation]) -> Result<Option<Event<'h>>, Impossible> {
+fn merged<'h>(group: &[&'h Operation], hints: &Hints) -> Result<Option<Event<'h>>, Impossible> {
     let told = |operation: &&&Operation| {
         matches!(operation.outcome, Outcome::Done { .. } | Outcome::Refused { .. })
     };
@@ -113,7 +116,10 @@ fn merged<'h>(group: &[&'h Operation]) -> Result<Option<Event<'h>>, Impossible> 
     };
     let has_value = |it: &&&Operation| matches!(it.outcome, Outcome::Done { value: Some(_), .. });
     let Some(first) = group.iter().find(has_value).or_else(|| group.iter().find(told)) else {
-        return Ok(group.iter().find(|it| it.is_open()).map(|it| of_all(it)));
+        let is_hinted = |it: &Operation| it.name.as_ref().is_some_and(|it| hints.contains_key(it));
+        let mut open: Vec<_> = group.iter().filter(|it| it.is_open()).collect();
+        open.sort_by_key(|it| !is_hinted(it));
+        return Ok(open.first().map(|it| of_all(it)));
     };
     if let Some(other) = group.iter().filter(told).find(|other| !same(first, other)) {
         return Err(Impossible {

@@ -8,15 +8,18 @@ use std::{
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Impossible, Kind, Verdict,
+    Hints, Impossible, Kind, Verdict,
     prepared::{Event, Prepared},
 };
 use crate::model::{Reply, State};
 
 /// Looks for an order.
-pub(super) fn search(prepared: &Prepared<'_>) -> Verdict {
+pub(super) fn search(prepared: &Prepared<'_>, hints: &Hints) -> Verdict {
+    let hint =
+        |event: &Event<'_>| event.operation.name.as_ref().and_then(|name| hints.get(name)).copied();
     let mut search = Search {
         prepared,
+        hints: prepared.open.iter().map(hint).collect(),
         last: prepared.last(),
         steps_left: STEPS_MAX,
         tried: BTreeSet::new(),
@@ -38,10 +41,12 @@ pub(super) fn search(prepared: &Prepared<'_>) -> Verdict {
 }
 
 /// States that are looked at before the search gives up.
-const STEPS_MAX: u32 = 300_000;
+const STEPS_MAX: u32 = 100_000;
 
 struct Search<'p, 'h> {
     prepared: &'p Prepared<'h>,
+    /// For each unknown write, the revision that it is said to have made.
+    hints: Vec<Option<u64>>,
     last: u64,
     steps_left: u32,
     /// Digests of branches that led nowhere, or are being tried.
@@ -107,7 +112,11 @@ impl<'h> Search<'_, 'h> {
             return self.next(point, until_us, write).is_some_and(|next| self.goes_on(next));
         }
         let mut tried: Vec<Event<'h>> = Vec::new();
-        for index in 0..self.prepared.open.len() {
+        let revision = Some(point.state.revision + 1);
+        let hinted =
+            (0..self.hints.len()).find(|it| self.hints[*it] == revision && !point.used[*it]);
+        let others = (0..self.prepared.open.len()).filter(|it| Some(*it) != hinted);
+        for index in hinted.into_iter().chain(others) {
             let write = self.prepared.open[index];
             // Of writes that do the same, the one that was invoked first is as good as any.
             let is_same = |other: &Event<'_>| {
@@ -194,17 +203,20 @@ impl<'h> Search<'_, 'h> {
 
     fn fails(&mut self, point: &Point, kind: Kind, event: &Event<'_>) {
         let State { revision, value } = &point.state;
-        let value = value.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
         let operation = event.operation;
-        let message = format!(
-            "{operation}, invoked at {} us, was answered {:?} at {} us. At revision {revision}, which \
-             began at {} us at the earliest, the entity is {value}",
-            operation.invoked_us,
-            operation.outcome,
-            operation.end_us(),
-            point.earliest_us
-        );
-        self.note(revision + 1, Impossible { kind, message, at_us: operation.end_us() });
+        self.note(revision + 1, || Impossible {
+            kind,
+            message: format!(
+                "{operation}, invoked at {} us, was answered {:?} at {} us. At revision {revision}, \
+                 which began at {} us at the earliest, the entity is {}",
+                operation.invoked_us,
+                operation.outcome,
+                operation.end_us(),
+                point.earliest_us,
+                shown(value.as_ref())
+            ),
+            at_us: operation.end_us(),
+        });
     }
 
     /// No write can come next.
@@ -217,20 +229,26 @@ impl<'h> Search<'_, 'h> {
             }
             return;
         }
-        let value = value.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
-        let message = format!(
-            "revision {} was there, and no operation can have made it; before it the entity is {value}",
-            revision + 1
-        );
-        let at_us = point.earliest_us;
-        self.note(*revision, Impossible { kind: Kind::NobodyWrote, message, at_us });
+        self.note(*revision, || Impossible {
+            kind: Kind::NobodyWrote,
+            message: format!(
+                "revision {} was there, and no operation can have made it; before it the entity is {}",
+                revision + 1,
+                shown(value.as_ref())
+            ),
+            at_us: point.earliest_us,
+        });
     }
 
-    fn note(&mut self, revision: u64, impossible: Impossible) {
+    fn note(&mut self, revision: u64, impossible: impl FnOnce() -> Impossible) {
         if self.furthest.as_ref().is_none_or(|(at, _)| *at < revision) {
-            self.furthest = Some((revision, impossible));
+            self.furthest = Some((revision, impossible()));
         }
     }
+}
+
+fn shown(value: Option<&serde_json::Value>) -> String {
+    value.map_or_else(|| "nothing".into(), ToString::to_string)
 }
 
 impl Point {

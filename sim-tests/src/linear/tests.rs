@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     history::{
         Operation,
-        build::{done, refused, unknown},
+        build::{done, name, refused, unknown},
     },
     model::{Action, Condition, Effect, Refusal},
 };
@@ -146,6 +146,28 @@ fn unknown_writes_are_tried_in_every_order() {
     }
     assert_eq!(verdict(&history(json!({"log": ["r", "b"]}))), Verdict::Linearizable);
     assert_eq!(kind(&history(json!({"log": ["a", "b"]}))), Kind::WrongValue);
+}
+
+#[test]
+fn hints_shorten_the_search_and_change_nothing_else() {
+    let mut history = vec![done((0, 10), create(), Effect::Created, 1, None)];
+    for n in 0..60 {
+        history.push(unknown(20 + n, append(&n.to_string())).named(n));
+    }
+    let all: Vec<String> = (0..60).map(|n| ((n * 7) % 60).to_string()).collect();
+    let read = |log: &[String]| {
+        let value = Some(json!({ "log": log }));
+        done((900, 990), Action::Read, Effect::Read, 61, value)
+    };
+    history.push(read(&all));
+    let hints: Hints = (0..60).map(|n| (name((n * 7) % 60), n + 2)).collect();
+    let check = |history: &[Operation], hints: &Hints| {
+        check_with(&history.iter().collect::<Vec<_>>(), hints)
+    };
+    assert_eq!(check(&history, &hints), Verdict::Linearizable);
+    history.truncate(4);
+    history.push(done((900, 990), Action::Read, Effect::Read, 2, Some(json!({"log": ["x"]}))));
+    assert!(matches!(check(&history, &hints), Verdict::Impossible(_)));
 }
 
 #[test]

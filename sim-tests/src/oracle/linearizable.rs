@@ -2,9 +2,12 @@
 //! operation carried out at once at some time between its call and its return; one whose outcome is not
 //! known, at some time after its call, or never.
 
+use tidelog_core::{Message, Topic};
+
 use super::Oracle;
 use crate::{
-    linear::{Verdict, check},
+    history::Name,
+    linear::{Hints, Verdict, check_with},
     observed::Observed,
     violation::Violation,
 };
@@ -16,17 +19,33 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn look(observed: &Observed) -> Vec<Violation> {
+    let hints = hints(observed);
     let entities = observed.history.by_entity();
-    let impossible = entities.iter().filter_map(|(entity, operations)| match check(operations) {
-        Verdict::Impossible(impossible) => Some((entity, impossible)),
-        Verdict::Linearizable | Verdict::Undecided => None,
-    });
+    let impossible =
+        entities.iter().filter_map(|(entity, operations)| match check_with(operations, &hints) {
+            Verdict::Impossible(impossible) => Some((entity, impossible)),
+            Verdict::Linearizable | Verdict::Undecided => None,
+        });
     impossible
         .map(|(entity, impossible)| {
             let message = format!("{entity}: {}", impossible.message);
             Violation::new(ORACLE.name, impossible.kind.name(), impossible.at_us, message)
         })
         .collect()
+}
+
+/// Which revision each request made by the log: what clients do not know of, it may.
+fn hints(observed: &Observed) -> Hints {
+    let updates = observed.log.messages(Topic::EntityUpdates);
+    let hint = |message: &Message| match message {
+        Message::EntityUpdate(update) => {
+            let client = update.request.client.to_string().into();
+            let name = Name { client, number: update.request.number, part: update.part.number };
+            Some((name, update.revision.0))
+        }
+        _ => None,
+    };
+    updates.filter_map(|(_, _, message)| hint(message)).collect()
 }
 
 #[cfg(test)]
