@@ -2,6 +2,7 @@
 
 use tidelog_core::{
     Document, Effects, Message, Source, State,
+    limits::part_value_bytes_max,
     message::{EntityPatch, Outcome, PartAnswer, PartialResponse},
 };
 
@@ -48,7 +49,7 @@ pub(super) fn again(state: &State<'_>, patch: &EntityPatch, completion: Completi
     Told { outcome, value, replayed }
 }
 
-/// Sends the answer to a part.
+/// Sends the answer to a part, without a document that is larger than its share of the whole answer.
 pub(super) fn send(
     source: Source,
     patch: EntityPatch,
@@ -57,6 +58,7 @@ pub(super) fn send(
     effects: &mut Effects,
 ) {
     let Told { outcome, value, replayed } = told;
+    let value = value.filter(|value| value.len() <= part_value_bytes_max(patch.part.of));
     effects.send(&Message::PartialResponse(PartialResponse {
         request: patch.origin.request(),
         part: patch.part,
