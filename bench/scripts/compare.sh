@@ -11,7 +11,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$DATA"' EXIT
 load() { # KIND PORT FLAGS...
     local kind=$1 port=$2
     shift 2
-    "$BIN/load" "$kind" --url "http://127.0.0.1:$port" --seconds "$SECONDS_EACH" "$@" 2>/dev/null | sed -n 1,2p
+    "$BIN/load" "$kind" --url "http://127.0.0.1:$port" --seconds "$SECONDS_EACH" "$@" 2>/dev/null | sed -n 1,3p
 }
 
 measure() { # NAME PORT
@@ -20,19 +20,19 @@ measure() { # NAME PORT
     echo "$1, creates, one at a time:" && load creates "$2" --connections 1
 }
 
-await() { # PORT
-    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do :; done
+await() { # PORT PATH
+    until curl -sf "http://127.0.0.1:$1$2" >/dev/null; do sleep 0.1; done
 }
 
 for round in $(seq "$ROUNDS"); do
     echo "== round $round"
     "$BIN/bare" --fresh --data "$DATA/bare" --listen 127.0.0.1:7601 >/dev/null 2>&1 &
-    await 7601
+    await 7601 /stats
     measure bare 7601
     kill %% && wait %% 2>/dev/null || true
     rm -rf "$DATA/tidelog"
     "$BIN/tidelog" serve --data "$DATA/tidelog" --listen 127.0.0.1:7602 >/dev/null 2>&1 &
-    await 7602
+    await 7602 /readyz
     measure tidelog 7602
     grep VmRSS "/proc/$!/status"
     kill %% && wait %% 2>/dev/null || true

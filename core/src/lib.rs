@@ -14,6 +14,7 @@ pub mod limits;
 pub mod message;
 pub mod patch;
 pub mod port;
+pub mod probe;
 pub mod problem;
 pub mod query;
 pub mod service;
@@ -28,6 +29,7 @@ pub use id::{
     Revision, UserId, ZoneId,
 };
 pub use message::Message;
+pub use probe::Probe;
 pub use problem::{Problem, ProblemKind};
 pub use query::{Answer, Query};
 pub use service::{Input, Service, ServiceName, Source, Spec, Wake};

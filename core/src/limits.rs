@@ -20,6 +20,10 @@ pub const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Parts of one batch.
 pub const BATCH_PARTS_MAX: usize = 1_000;
 
+/// Bytes of the document that the answer to a part of a batch may always carry. A larger one is
+/// carried while all parts of the batch could have one of its size: see [`part_value_bytes_max`].
+pub const PART_VALUE_BYTES: usize = 64 * 1024;
+
 /// Bytes of an idempotency key that a caller brings.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
@@ -77,10 +81,23 @@ pub const RETENTION_SHORT: Duration = hours(7 * 24);
 /// How long records of topics with medium retention are kept.
 pub const RETENTION_MEDIUM: Duration = hours(30 * 24);
 
+/// Bytes of the document that the answer to one of `parts` parts may carry.
+///
+/// A whole answer holds at most [`RECORD_BYTES_MAX`]. Without this bound the answers to the parts
+/// would carry what it must leave out: a thousand reads of 1 MiB each would put a gigabyte into the log.
+#[must_use]
+pub const fn part_value_bytes_max(parts: u32) -> usize {
+    let share = RECORD_BYTES_MAX / (if parts == 0 { 1 } else { parts as usize });
+    if share > PART_VALUE_BYTES { share } else { PART_VALUE_BYTES }
+}
+
 // What an answer, an update and a batch may hold must fit into a record.
 const _: () = assert!(2 * DOCUMENT_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
 const _: () = assert!(BATCH_PARTS_MAX < EFFECTS_MAX);
+// A single request's document always comes back, and a batch puts at most 64 MiB into the log.
+const _: () = assert!(part_value_bytes_max(1) >= DOCUMENT_BYTES_MAX);
+const _: () = assert!(BATCH_PARTS_MAX * PART_VALUE_BYTES <= 64 * 1024 * 1024);
 // A complete response without values, every detail at its longest, fits too.
 const _: () = assert!(
     BATCH_PARTS_MAX * (ENTITY_ID_BYTES_MAX + PROBLEM_DETAIL_BYTES_MAX + 64) <= RECORD_BYTES_MAX

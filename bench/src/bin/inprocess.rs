@@ -22,6 +22,10 @@ use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaSt
 use tidelog_runtime::LocalQueries;
 use tokio::sync::oneshot;
 
+/// As the node has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {

@@ -31,7 +31,7 @@ use std::{
 };
 
 use tidelog_core::{
-    ClientId, Layout, RequestName, Timestamp,
+    ClientId, Layout, Probe, RequestName, Timestamp,
     limits::{DRIVER_RESENDS_FOR, REQUESTS_AHEAD_MAX},
     message::Origin,
 };
@@ -127,9 +127,11 @@ impl<R> Requests<R> {
             return self.tell(reply, Err(Error::Closed));
         }
         if self.timers.len() >= self.rules.in_flight_max {
+            Probe::DriverBusy.hit();
             return self.tell(reply, Err(Error::Busy));
         }
         let first_sent = now.max(self.task_time);
+        Probe::StampedAheadOfClock.hit_if(first_sent > now);
         let is_batch = request.is_batch();
         let (name, first_incomplete) = self.next_name();
         let number = name.number;
@@ -156,6 +158,7 @@ impl<R> Requests<R> {
     fn next_name(&mut self) -> (RequestName, u64) {
         let current = self.incarnation();
         if current.next_number() - current.first_incomplete() > REQUESTS_AHEAD_MAX {
+            Probe::ClientNameChanged.hit();
             self.current = self.current.next();
         }
         let client = self.current.clone();
@@ -205,6 +208,7 @@ impl<R> Requests<R> {
 
     fn abandon(&mut self, token: Token) {
         let Some(slot) = self.tokens.get(&token).copied() else { return };
+        Probe::RequestAbandoned.hit();
         self.take(slot);
     }
 
@@ -241,6 +245,7 @@ impl<R> Requests<R> {
         let resend_after = self.rules.resend_after;
         let mut again = None;
         self.update(slot, |entry| again = entry.resend(now, resend_after));
+        Probe::RequestResent.hit_if(again.is_some());
         self.outputs.extend(again.map(|append| Output::Append(slot, append)));
     }
 

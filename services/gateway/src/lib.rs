@@ -25,8 +25,8 @@
 //!   before there is a request, which have no body: 400 to bytes that are no HTTP, 414 to a target
 //!   and 431 to a header beyond all bounds. A connection that is idle for too long is closed without an
 //!   answer.
-//! - The documents of a batch's answer are all there, or left out together where they do not fit into
-//!   one record; then it has `"values":"omitted"` beside `parts`.
+//! - The documents of a batch's answer are left out together where they do not fit into one record, and
+//!   singly where one is larger than its part's share; then it has `"values":"omitted"` beside `parts`.
 //! - `request_id` in a problem is the request's name in the log, if it got there. Otherwise it is a
 //!   fresh one that only the answer has; successes have none.
 //! - There is no task for a request, and no timer unless something has to be waited for.

@@ -20,8 +20,8 @@ mod split;
 mod tests;
 
 use tidelog_core::{
-    Effects, Input, Message, Problem, ProblemKind, Service, ServiceName, Source, Spec, State,
-    TableId, Timestamp, Topic, limits::BATCH_PARTS_MAX, message,
+    Effects, Input, Message, Probe, Problem, ProblemKind, Service, ServiceName, Source, Spec,
+    State, TableId, Timestamp, Topic, limits::BATCH_PARTS_MAX, message,
 };
 
 use self::split::Split;
@@ -71,6 +71,7 @@ fn handle_batch(
     let parts = std::mem::take(&mut batch.parts);
     let split = Split { batch, of, source, time: state.task_time() };
     if parts.is_empty() {
+        Probe::BatchWithoutParts.hit();
         let problem = Problem::new(ProblemKind::BadRequest, "a batch has at least one part");
         return split.refuse(1, split.batch.database.as_str(), problem, effects);
     }
@@ -79,6 +80,8 @@ fn handle_batch(
         (key, known)
     });
     let is_refused = matches!(known, Some((_, Known::Another)));
+    Probe::BatchRefusedUnderKey.hit_if(is_refused);
+    Probe::BatchRepeatedUnderKey.hit_if(matches!(known, Some((_, Known::Same(())))));
     let mut is_any_forwarded = false;
     for (number, part) in (1..).zip(parts) {
         if is_refused {
@@ -87,10 +90,12 @@ fn handle_batch(
             is_any_forwarded |= split.forward(number, part, effects);
         }
     }
-    if let Some((key, Known::Nothing)) = known
-        && is_any_forwarded
-    {
-        keys::remember(state, key, WHOLE, ());
+    if let Some((key, Known::Nothing)) = known {
+        if is_any_forwarded {
+            keys::remember(state, key, WHOLE, ());
+        } else {
+            Probe::BatchKeyNotRemembered.hit();
+        }
     }
 }
 

@@ -21,8 +21,8 @@ mod rows;
 mod tests;
 
 use tidelog_core::{
-    Answer, Effects, Input, Message, Problem, ProblemKind, Query, Service, ServiceName, Source,
-    Spec, State, TableId, Timestamp, Topic,
+    Answer, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Service, ServiceName,
+    Source, Spec, State, TableId, Timestamp, Topic,
     message::{EntityPatch, Outcome},
 };
 
@@ -92,8 +92,14 @@ fn write_under_key(
 ) -> answer::Told {
     let Some(key) = &patch.key else { return apply::write(patch, state, effects) };
     match keys::look_up::<Outcome>(state, key, patch.part.number, &patch.origin) {
-        Known::Same(outcome) => answer::again(state, patch, Completion { outcome, replayed: true }),
-        Known::Another => Outcome::failed(key_reused()).into(),
+        Known::Same(outcome) => {
+            Probe::KeyMetItsRequest.hit();
+            answer::again(state, patch, Completion { outcome, replayed: true })
+        }
+        Known::Another => {
+            Probe::KeyMetAnotherRequest.hit();
+            Outcome::failed(key_reused()).into()
+        }
         Known::Nothing => {
             let told = apply::write(patch, state, effects);
             if is_remembered(&told.outcome) {

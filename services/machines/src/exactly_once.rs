@@ -26,7 +26,7 @@ pub(crate) mod keys;
 mod tests;
 
 use tidelog_core::{
-    Problem, ProblemKind, State,
+    Probe, Problem, ProblemKind, State,
     limits::{REQUEST_EXPIRES_AFTER, REQUESTS_AHEAD_MAX},
     message::{Origin, Part},
 };
@@ -46,24 +46,31 @@ pub(crate) enum Admission {
 /// Checks a part that is a write, and notes how far its client is.
 pub(crate) fn admit(state: &mut State<'_>, origin: &Origin, part: Part) -> Admission {
     let admitted = match completions::find(state, &origin.name, part) {
-        Ok(completion) => return Admission::Repeated(completion),
+        Ok(completion) => {
+            Probe::PartRepeated.hit();
+            return Admission::Repeated(completion);
+        }
         Err(admitted) => admitted,
     };
     let number = origin.name.number;
     let client = clients::find(state, &origin.name.client);
     let known = client.as_ref().map_or(0, |client| client.first_incomplete);
     let first_incomplete = known.max(origin.first_incomplete);
+    Probe::ClientMovedOn.hit_if(origin.first_incomplete < known);
     if number < first_incomplete {
+        Probe::PartStale.hit();
         clients::note(state, origin, client, None);
         return Admission::Refused(stale(origin, first_incomplete));
     }
     if state.task_time().since(origin.first_sent) > REQUEST_EXPIRES_AFTER {
+        Probe::PartExpired.hit();
         return Admission::Refused(expired(state, origin));
     }
     let barred_from = client.as_ref().and_then(|client| client.barred_from);
-    if number - first_incomplete > REQUESTS_AHEAD_MAX
-        || barred_from.is_some_and(|barred| number >= barred)
-    {
+    let is_ahead = number - first_incomplete > REQUESTS_AHEAD_MAX;
+    if is_ahead || barred_from.is_some_and(|barred| number >= barred) {
+        Probe::PartTooFarAhead.hit_if(is_ahead);
+        Probe::PartBarred.hit_if(!is_ahead);
         clients::note(state, origin, client, Some(number));
         return Admission::Refused(too_far_ahead(origin, first_incomplete));
     }

@@ -27,8 +27,8 @@ mod rows;
 mod tests;
 
 use tidelog_core::{
-    Answer, Effects, Input, Message, Query, Service, ServiceName, Source, Spec, State, TableId,
-    Timestamp, Topic, Wake,
+    Answer, Effects, Input, Message, Probe, Query, Service, ServiceName, Source, Spec, State,
+    TableId, Timestamp, Topic, Wake,
     limits::BATCH_PARTS_MAX,
     message::{Part, PartialResponse, Remember},
 };
@@ -87,6 +87,7 @@ fn handle_response(
         let message = Message::PartialResponse(response);
         return set_aside(SPEC.name, source, &message, reason, effects);
     }
+    Probe::SingleAnswerRemembered.hit_if(response.remember == Remember::Single);
     aggregate::take(source, response, state, effects);
 }
 

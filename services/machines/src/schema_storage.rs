@@ -13,8 +13,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
-    Answer, DatabaseId, Effects, Input, Message, Problem, ProblemKind, Query, Revision, Service,
-    ServiceName, Source, Spec, State, TableId, Timestamp, Topic,
+    Answer, DatabaseId, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Revision,
+    Service, ServiceName, Source, Spec, State, TableId, Timestamp, Topic,
     message::{
         Outcome, Part, PartAnswer, PartialResponse, Remember, SchemaChange, SchemaPatch,
         SchemaUpdate,
@@ -88,7 +88,10 @@ fn read(database: &DatabaseId, state: &State<'_>) -> Outcome {
 
 fn write(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Completion {
     match exactly_once::admit(state, &patch.origin, Part::ONLY) {
-        Admission::Repeated(completion) => completion,
+        Admission::Repeated(completion) => {
+            Probe::ProvisioningRepeated.hit();
+            completion
+        }
         Admission::Refused(problem) => Outcome::failed(problem).into(),
         Admission::New(admitted) => {
             let completion = provision(patch, state, effects).into();
@@ -100,6 +103,7 @@ fn write(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> C
 
 fn provision(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Outcome {
     if let Some(row) = state.get(&DATABASES, &patch.database) {
+        Probe::DatabaseProvisionedAgain.hit();
         return Outcome::Read(row.revision);
     }
     let row = DatabaseRow { revision: Revision::NONE.next(), created: state.task_time() };

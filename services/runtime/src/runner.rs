@@ -13,7 +13,7 @@ use std::{
 };
 
 use tidelog_core::{
-    Service,
+    Probe, Service,
     port::{SessionError, Transport},
 };
 use tracing::{Instrument, info, info_span, warn};
@@ -97,6 +97,8 @@ async fn run_until<T: Transport, S: Service + ?Sized>(
             Interrupt::Session(SessionError::Fatal(reason)) => return Err(RunError::Fatal(reason)),
             Interrupt::Session(SessionError::Lost(reason)) => {
                 lost += 1;
+                Probe::SessionLost.hit();
+                Probe::SessionLostTwice.hit_if(lost > 1);
                 if lost >= settings.failures_max {
                     return Err(RunError::Lost { times: lost, reason });
                 }

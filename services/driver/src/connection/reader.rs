@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidelog_core::{
-    Offset, PartitionId, Topic,
+    Offset, PartitionId, Probe, Topic,
     port::{Client, ClientError, Record},
 };
 
@@ -102,6 +102,7 @@ impl Reader {
     async fn recover<C: Client>(&mut self, client: &C, error: ClientError) {
         tracing::warn!(topic = %self.topic, partition = %self.partition, %error, "cannot read on");
         if let ClientError::Gone { start, .. } = error {
+            Probe::ResponsesGone.hit();
             self.next = Some(start);
         }
         let wait = BACK_OFF.saturating_mul(1 << self.failures.min(6)).min(BACK_OFF_MAX);

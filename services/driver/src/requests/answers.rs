@@ -1,7 +1,7 @@
 //! What the log and the services say about requests.
 
 use tidelog_core::{
-    Timestamp,
+    Probe, RequestId, Timestamp,
     message::{CompleteResponse, PartialResponse},
     port::AppendOutcome,
 };
@@ -23,20 +23,27 @@ impl<R> Requests<R> {
             entry.is_being_appended = false;
             match outcome {
                 AppendOutcome::Appended(_) => self.is_in_log(slot),
-                AppendOutcome::Unknown(_) => entry.in_log = entry.in_log.max(InLog::Perhaps),
+                AppendOutcome::Unknown(_) => {
+                    Probe::AppendUnknown.hit();
+                    entry.in_log = entry.in_log.max(InLog::Perhaps);
+                }
                 AppendOutcome::Rejected(reason) if entry.in_log == InLog::No => {
+                    Probe::AppendRejected.hit();
                     self.end(slot, Err(Error::Rejected(reason)));
                 }
                 // An earlier sending may still be answered.
-                AppendOutcome::Rejected(_) => {}
+                AppendOutcome::Rejected(_) => Probe::AppendRejectedLater.hit(),
             }
         }
     }
 
     pub(super) fn partial(&mut self, response: PartialResponse) {
         self.task_time = self.task_time.max(response.time);
-        let Some(slot) = self.slot(&response.request) else { return };
+        let Some(slot) = self.slot(&response.request) else {
+            return self.tell_of_stray(&response.request);
+        };
         let Some(entry) = self.entry(slot) else { return };
+        Probe::AnsweredBeforeAppended.hit_if(entry.is_being_appended);
         let PartialResponse { request, part, answer, position, .. } = response;
         let reply = match &mut entry.gathering {
             // The parts of a batch are gathered by the response accumulator.
@@ -62,6 +69,7 @@ impl<R> Requests<R> {
         let Some(slot) = self.slot(&response.request) else { return };
         let Some(entry) = self.entry(slot) else { return };
         let (is_whole, is_wanted) = (response.is_whole(), entry.reply.is_some());
+        Probe::BatchWholeAfterIncomplete.hit_if(is_whole && entry.append.is_none());
         let Some(gathering) = &mut entry.gathering else { return };
         let CompleteResponse { request, parts, .. } = response;
         let positions = gathering.positions(&parts);
@@ -70,12 +78,20 @@ impl<R> Requests<R> {
         match is_whole {
             true if is_placed || !is_wanted => self.end(slot, Ok(Reply::Batch(answered))),
             true => self.update(slot, |entry| {
+                Probe::BatchAnswerHeld.hit();
                 if let Some(gathering) = &mut entry.gathering {
                     gathering.hold(now, answered);
                 }
             }),
             false => self.linger(slot, Ok(Reply::Batch(answered))),
         }
+    }
+
+    /// An answer that nobody waits for: to another client, or to a request of ours that is over.
+    fn tell_of_stray(&self, request: &RequestId) {
+        let incarnation = self.incarnations.get(&request.name.client.incarnation());
+        let is_ours = incarnation.is_some_and(|it| *it.client() == request.name.client);
+        Probe::AnswerCameTwice.hit_if(is_ours);
     }
 
     fn is_in_log(&mut self, slot: Slot) {
@@ -93,6 +109,7 @@ impl<R> Requests<R> {
         let Some(entry) = self.entry(slot) else { return };
         let token = entry.token;
         let (reply, is_first) = (entry.reply.take(), entry.append.is_some());
+        Probe::BatchGivenOutIncomplete.hit_if(reply.is_some());
         self.tokens.remove(&token);
         self.lingering += usize::from(is_first);
         self.update(slot, Entry::linger);

@@ -1,7 +1,7 @@
 //! The parts of a batch, as patches or as failed answers.
 
 use tidelog_core::{
-    Effects, EntityId, Message, Problem, ProblemKind, Source, Timestamp,
+    Effects, EntityId, Message, Probe, Problem, ProblemKind, Source, Timestamp,
     limits::ENTITY_ID_BYTES_MAX,
     message::{
         BatchPart, Change, EntityBatch, EntityPatch, Outcome, Part, PartAnswer, PartRequest,
@@ -31,6 +31,9 @@ impl Split {
                 true
             }
             Err(problem) => {
+                let is_elsewhere = problem.kind == ProblemKind::AnotherDatabase;
+                Probe::BatchPartOfAnotherDatabase.hit_if(is_elsewhere);
+                Probe::BatchPartMalformed.hit_if(!is_elsewhere);
                 self.refuse(number, &entity, problem, effects);
                 false
             }

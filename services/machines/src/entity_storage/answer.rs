@@ -1,7 +1,8 @@
 //! What is told to whoever asked.
 
 use tidelog_core::{
-    Document, Effects, Message, Source, State,
+    Document, Effects, Message, Probe, Source, State,
+    limits::part_value_bytes_max,
     message::{EntityPatch, Outcome, PartAnswer, PartialResponse},
 };
 
@@ -26,6 +27,7 @@ pub(super) fn read(state: &State<'_>, patch: &EntityPatch) -> Told {
     let row = rows::find(state, &patch.entity);
     let exists_at = row.exists_at();
     if let Some(problem) = apply::refusal(patch, exists_at) {
+        Probe::ReadFoundNothing.hit_if(exists_at.is_none());
         return Outcome::Failed { problem, revision: exists_at }.into();
     }
     Told { outcome: Outcome::Read(row.revision), value: row.document, replayed: false }
@@ -37,7 +39,10 @@ pub(super) fn again(state: &State<'_>, patch: &EntityPatch, completion: Completi
     let value = match &outcome {
         Outcome::Created(revision) | Outcome::Updated(revision) if patch.wants_value => {
             let row = rows::find(state, &patch.entity);
-            row.document.filter(|_| row.revision == *revision)
+            let is_the_same = row.revision == *revision;
+            Probe::RepeatAnsweredWithDocument.hit_if(is_the_same);
+            Probe::RepeatAnsweredAfterLaterChange.hit_if(!is_the_same);
+            row.document.filter(|_| is_the_same)
         }
         Outcome::Read(_)
         | Outcome::Created(_)
@@ -48,7 +53,7 @@ pub(super) fn again(state: &State<'_>, patch: &EntityPatch, completion: Completi
     Told { outcome, value, replayed }
 }
 
-/// Sends the answer to a part.
+/// Sends the answer to a part, without a document that is larger than its share of the whole answer.
 pub(super) fn send(
     source: Source,
     patch: EntityPatch,
@@ -57,6 +62,10 @@ pub(super) fn send(
     effects: &mut Effects,
 ) {
     let Told { outcome, value, replayed } = told;
+    let bytes_max = part_value_bytes_max(patch.part.of);
+    let is_too_large = value.as_ref().is_some_and(|value| value.len() > bytes_max);
+    Probe::PartValueLeftOut.hit_if(is_too_large);
+    let value = value.filter(|_| !is_too_large);
     effects.send(&Message::PartialResponse(PartialResponse {
         request: patch.origin.request(),
         part: patch.part,

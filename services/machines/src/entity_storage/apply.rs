@@ -1,7 +1,7 @@
 //! What a write makes of an entity.
 
 use tidelog_core::{
-    Document, Effects, EntityId, Message, Problem, ProblemKind, Revision, State,
+    Document, Effects, EntityId, Message, Probe, Problem, ProblemKind, Revision, State,
     message::{Change, EntityPatch, EntityUpdate, Outcome, UpdateKind},
     patch,
 };
@@ -16,16 +16,30 @@ pub(super) fn write(patch: &EntityPatch, state: &mut State<'_>, effects: &mut Ef
     let before = rows::find(state, &patch.entity);
     let exists_at = before.exists_at();
     if let Some(problem) = refusal(patch, exists_at) {
+        let is_missing = problem.kind == ProblemKind::NotFound;
+        Probe::DeletionFoundNothing.hit_if(is_missing);
+        Probe::ConditionFailed.hit_if(!is_missing);
         return Outcome::Failed { problem, revision: exists_at }.into();
     }
     let document = match document_after(&patch.entity, &before, &patch.request.change) {
         Ok(document) => document,
-        Err(problem) => return Outcome::Failed { problem, revision: exists_at }.into(),
+        Err(problem) => {
+            let is_there = problem.kind == ProblemKind::PreconditionFailed;
+            Probe::CreationFoundEntity.hit_if(is_there);
+            Probe::PatchFailed.hit_if(!is_there);
+            return Outcome::Failed { problem, revision: exists_at }.into();
+        }
     };
     let after = before.next(document);
     rows::put(state, &patch.entity, &before, &after);
     let (kind, outcome) = match (&before.document, &after.document) {
-        (None, Some(_)) => (UpdateKind::Created, Outcome::Created(after.revision)),
+        (None, Some(_)) => {
+            let change = &patch.request.change;
+            Probe::PatchCreatedEntity
+                .hit_if(!matches!(change, Change::Create(_) | Change::Replace(_)));
+            Probe::EntityCreatedAgain.hit_if(before.revision > Revision::NONE);
+            (UpdateKind::Created, Outcome::Created(after.revision))
+        }
         (_, Some(_)) => (UpdateKind::Updated, Outcome::Updated(after.revision)),
         (_, None) => (UpdateKind::Deleted, Outcome::Deleted(after.revision)),
     };

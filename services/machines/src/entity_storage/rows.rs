@@ -1,7 +1,7 @@
 //! The rows of entities, and of the zones that have any.
 
 use serde::{Deserialize, Serialize};
-use tidelog_core::{Document, EntityId, Revision, State, TableId, ZoneId, state::Table};
+use tidelog_core::{Document, EntityId, Probe, Revision, State, TableId, ZoneId, state::Table};
 
 /// An entity, or what is left of one that was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,10 @@ pub(super) fn put(state: &mut State<'_>, id: &EntityId, before: &EntityRow, afte
             match state.get(&ZONES, &zone) {
                 Some(count @ 2..) => state.put(&ZONES, &zone, &(count - 1)),
                 // Where the count cannot be read, the state is marked, and none of this counts.
-                Some(0..=1) | None => state.remove(&ZONES, &zone),
+                Some(0..=1) | None => {
+                    Probe::ZoneEmptied.hit();
+                    state.remove(&ZONES, &zone);
+                }
             }
         }
         (None, None) | (Some(_), Some(_)) => {}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
-    ClientId, State, TableId, limits::COMPLETION_KEPT_FOR, message::Origin, state::Table,
+    ClientId, Probe, State, TableId, limits::COMPLETION_KEPT_FOR, message::Origin, state::Table,
 };
 
 use super::{
@@ -70,7 +70,10 @@ pub(super) fn forget(state: &mut State<'_>, client: &ClientId, limit: usize) -> 
     let rows = completions::clear_client(state, client, limit);
     let is_gone = rows < limit;
     if is_gone {
+        Probe::ClientForgotten.hit();
         state.remove(&CLIENTS, client);
+    } else {
+        Probe::ClientForgottenInPart.hit();
     }
     (rows, is_gone)
 }

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
-    ClientId, RequestName, State, TableId,
+    ClientId, Probe, RequestName, State, TableId,
     message::{Outcome, Part},
     state::{Table, TableKey},
 };
@@ -65,8 +65,12 @@ pub(super) fn clear(state: &mut State<'_>, client: &ClientId, from: u64, to: u64
     for (key, _) in &rows {
         state.remove(&COMPLETIONS, key);
     }
+    Probe::CompletionsCleared.hit_if(!rows.is_empty());
     match rows.last() {
-        Some((last, _)) if rows.len() == CLEARED_ROWS_MAX => last.start - last.start % SPAN_MAX,
+        Some((last, _)) if rows.len() == CLEARED_ROWS_MAX => {
+            Probe::CompletionsClearedInPart.hit();
+            last.start - last.start % SPAN_MAX
+        }
         _ => to,
     }
 }

@@ -7,7 +7,7 @@
 use std::{ops::Bound, time::Duration};
 
 use tidelog_core::{
-    ClientId, State, TableId, Timestamp,
+    ClientId, Probe, State, TableId, Timestamp,
     state::{Table, TableKey},
 };
 
@@ -50,6 +50,7 @@ fn sweep(state: &mut State<'_>) {
             state.remove(&EXPIRIES, expiry);
         }
         if left == 0 {
+            Probe::SweepStoppedEarly.hit();
             state.put(&SWEEP, &(), &expiry.to_bytes());
             return;
         }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tidelog_core::{
-    State, TableId, Timestamp,
+    Probe, State, TableId, Timestamp,
     limits::{IDEMPOTENCY_KEY_KEPT_FOR, REQUEST_EXPIRES_AFTER},
     message::{Fingerprint, IdempotencyKey, Origin},
     state::{Table, TableKey},
@@ -36,6 +36,7 @@ pub(crate) fn look_up<T: DeserializeOwned>(
     let Some(row) = state.get(&table::<T>(), &id) else { return Known::Nothing };
     let kept_until = row.made.plus(IDEMPOTENCY_KEY_KEPT_FOR);
     if state.task_time() > kept_until && origin.first_sent > kept_until {
+        Probe::KeyOutlived.hit();
         expiry::unschedule(state, due(row.made), Subject::Key(id));
         state.remove(&table::<T>(), &id);
         return Known::Nothing;
@@ -59,6 +60,7 @@ pub(crate) fn remember<T: Serialize>(
 
 /// Forgets what is known under a key.
 pub(super) fn forget(state: &mut State<'_>, id: &KeyId) {
+    Probe::KeyForgotten.hit();
     state.remove(&table::<()>(), id);
 }
 

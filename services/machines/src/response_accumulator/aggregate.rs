@@ -3,8 +3,10 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    Effects, Message, Problem, ServiceName, Source, State,
-    limits::{ENTITY_ID_BYTES_MAX, PROBLEM_DETAIL_BYTES_MAX, RECORD_BYTES_MAX},
+    Effects, Message, Probe, Problem, ServiceName, Source, State,
+    limits::{
+        AGGREGATE_WAITS_FOR, ENTITY_ID_BYTES_MAX, PROBLEM_DETAIL_BYTES_MAX, RECORD_BYTES_MAX,
+    },
     message::{CompleteResponse, Outcome, PartAnswer, PartialResponse, Remember},
     state::TableKey,
 };
@@ -40,20 +42,26 @@ pub(super) fn take(
     });
     let part_key = PartKey { aggregate: key, number: part.number };
     if state.contains(&PARTS, &part_key) {
+        Probe::PartAnsweredTwice.hit();
         if aggregate.is_whole() && part.number == part.of {
+            Probe::BatchAnsweredAgain.hit();
             publish(&part_key.aggregate, &aggregate, state, effects);
         }
         return;
     }
     let mut answer = bounded(response.answer);
     aggregate.received += 1;
+    Probe::PartsOutOfOrder.hit_if(part.number != aggregate.received);
     aggregate.value_bytes += answer.value.as_ref().map_or(0, |value| value.len() as u64);
     if !are_values_kept(&aggregate) {
+        Probe::ValuesLeftOut.hit();
         answer.value = None;
     }
     state.put(&PARTS, &part_key, &answer);
     state.put(&AGGREGATES, &part_key.aggregate, &aggregate);
     if aggregate.is_whole() {
+        let answered_at = aggregate.started.plus(AGGREGATE_WAITS_FOR);
+        Probe::BatchCompletedLate.hit_if(state.task_time() > answered_at);
         publish(&part_key.aggregate, &aggregate, state, effects);
     }
 }

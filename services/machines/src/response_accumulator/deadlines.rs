@@ -8,7 +8,7 @@
 use std::ops::Bound;
 
 use tidelog_core::{
-    Effects, State, Timestamp, Wake,
+    Effects, Probe, State, Timestamp, Wake,
     limits::{AGGREGATE_KEPT_FOR, AGGREGATE_WAITS_FOR, BATCH_PARTS_MAX},
 };
 
@@ -25,6 +25,7 @@ pub(super) fn start(state: &mut State<'_>, key: &AggregateKey, started: Timestam
     let at = set(state, started.plus(AGGREGATE_WAITS_FOR), key.clone(), Deadline::Answer);
     // Task time may lie behind the session's clock.
     if state.get(&SWEEP, &()).is_some_and(|front| at < front) {
+        Probe::DeadlineBeforeFront.hit();
         state.put(&SWEEP, &(), &at);
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn pass(now: Timestamp, state: &mut State<'_>, effects: &mut Effects)
         let is_answered = deadline == Deadline::Answer && !aggregate.is_whole();
         let rows = if is_answered || deadline == Deadline::Forget { 1 + aggregate.of } else { 1 };
         if rows > rows_left || (is_answered && answers_left == 0) {
+            Probe::DeadlinesStoppedEarly.hit();
             break;
         }
         rows_left -= rows;
@@ -63,13 +65,18 @@ pub(super) fn pass(now: Timestamp, state: &mut State<'_>, effects: &mut Effects)
         match deadline {
             Deadline::Answer => {
                 if is_answered {
+                    Probe::BatchAnsweredIncomplete.hit();
                     answers_left -= 1;
                     aggregate::publish(&key.aggregate, &aggregate, state, effects);
                 }
                 let at = aggregate.started.plus(AGGREGATE_KEPT_FOR);
                 set_least = set_least.min(set(state, at, key.aggregate, Deadline::Forget));
             }
-            Deadline::Forget => forget(state, key.aggregate, &aggregate),
+            Deadline::Forget => {
+                Probe::AggregateForgotten.hit_if(aggregate.is_whole());
+                Probe::IncompleteAggregateForgotten.hit_if(!aggregate.is_whole());
+                forget(state, key.aggregate, &aggregate);
+            }
         }
     }
     if front > Timestamp::ZERO {

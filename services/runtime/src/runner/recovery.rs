@@ -38,6 +38,11 @@ impl Recovery {
         self.failures.remove(&partition);
     }
 
+    /// Whether the last thing known of the partition is that its task failed.
+    pub(super) fn has_failed(&self, partition: PartitionId) -> bool {
+        self.failures.contains_key(&partition)
+    }
+
     /// The partition has its task.
     pub(super) fn restored(&mut self, partition: PartitionId) {
         self.due.remove(&partition);

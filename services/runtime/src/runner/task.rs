@@ -3,8 +3,8 @@
 use std::{mem, sync::Arc};
 
 use tidelog_core::{
-    Effects, Input, Layout, Message, Offset, Overlay, Position, ReadFault, Service, Source, State,
-    Tables, Timestamp, Topic, Wake,
+    Effects, Input, Layout, Message, Offset, Overlay, Position, Probe, ReadFault, Service, Source,
+    State, Tables, Timestamp, Topic, Wake,
     message::DecodeError,
     port::{Record, Restored, TaskCommit, TaskId},
 };
@@ -86,6 +86,7 @@ impl<T: Tables> Task<T> {
                     service.handle(now, Input::Record { source, message }, state, effects);
                 }
                 Err(error) => {
+                    Probe::RecordSetAside.hit();
                     warn!(task = %id, %at, %error, "a record is set aside as a dead letter");
                     effects.dead_letter(id.service, source, error, &record.key, &record.payload);
                 }
@@ -194,6 +195,7 @@ impl<T: Tables> Task<T> {
         let mut state = State::resume(&self.tables, in_flight, overlay, self.task_time);
         let result = call(&mut state, &mut self.effects);
         let fault = state.fault();
+        Probe::ReadFailed.hit_if(fault.is_some());
         self.task_time = state.task_time();
         self.overlay = state.into_overlay();
         fault.map_or(Ok(result), Err)

@@ -6,7 +6,7 @@ mod timeouts;
 use std::{collections::BTreeMap, pin::Pin, vec};
 
 use tidelog_core::{
-    PartitionId, Service, Topic,
+    PartitionId, Probe, Service, Topic,
     port::{Event, Record, Session, SessionError, TaskId, Wait},
 };
 use tracing::{error, info, warn};
@@ -93,6 +93,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
                 // Restoring may take long, and what is done must not wait for it.
                 self.flush().await?;
                 let Some(outcome) = race(stop.as_mut(), self.restore(partition)).await else {
+                    Probe::StoppedWhileRestoring.hit();
                     return self.leave().await;
                 };
                 outcome?;
@@ -120,6 +121,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
                 let (topic, partition) = (records.topic, records.partition);
                 let records = records.records.into_iter();
                 self.unread = Some(Unread { topic, partition, records });
+                Probe::BatchPreparedWhileCommitting.hit_if(self.is_committing);
             }
             Event::Committed(outcome) => self.conclude(outcome)?,
             Event::Assigned(partition) => {
@@ -129,14 +131,22 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
             }
             Event::Revoked(partition) => {
                 self.set_aside(partition);
+                self.tell_of_revocation(partition);
                 if self.tasks.contains_key(&partition) {
                     self.flush().await?;
                 }
                 self.drop_task(partition, "it was given away");
                 self.session.release(partition);
             }
-            Event::Lost(partition) => self.drop_task(partition, "it was lost to another owner"),
+            Event::Lost(partition) => {
+                let task = self.tasks.get(&partition);
+                let has_work = task.is_some_and(|it| it.is_in_flight() || it.totals().is_work());
+                Probe::PartitionLost.hit();
+                Probe::PartitionLostWithWork.hit_if(has_work);
+                self.drop_task(partition, "it was lost to another owner");
+            }
             Event::InputLost { partition, topic, position, start } => {
+                Probe::InputLost.hit();
                 let reason = format!(
                     "the records of {topic}/{partition} from {position} on were removed before they \
                      were read; the first one there is {start}: an operator must move the task on"
@@ -160,6 +170,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
             match task.handle(self.service, unread.topic, &record, now) {
                 Ok(()) => {}
                 Err(Halt::Newer(at, error)) => {
+                    Probe::NewerRecordStoppedTask.hit();
                     let reason = format!("the record {at} cannot be read yet: {error}");
                     self.stop_task(partition, reason);
                     return Ok(());
@@ -167,6 +178,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
                 Err(Halt::Fault(fault)) => return self.fail(partition, &fault.to_string()),
             }
         }
+        Probe::BatchFull.hit();
         self.unread = Some(unread);
         Ok(())
     }
@@ -192,6 +204,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
         self.watch.task(id, TaskState::Restoring);
         let restored = self.session.restore(partition).await?;
         info!(task = %id, task_time = %restored.task_time, "restored");
+        Probe::TaskRestoredAfterFailure.hit_if(self.recovery.has_failed(partition));
         self.recovery.restored(partition);
         self.tasks.insert(partition, Task::new(id, self.session.layout(), restored));
         self.watch.task(id, TaskState::Running);
@@ -201,6 +214,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
     /// Commits what there is, and leaves.
     async fn leave(&mut self) -> Result<(), Interrupt> {
         info!("leaving");
+        Probe::LeftWithWork.hit_if(self.totals().is_work());
         self.unread = None;
         match self.flush().await {
             Ok(()) => {}
@@ -230,6 +244,7 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
         self.tasks.remove(&partition);
         self.session.park(partition);
         let times = self.recovery.failed(partition, self.session.now(), self.settings);
+        Probe::TaskFailedAgain.hit_if(times > 1);
         self.watch.task(task, TaskState::Failed(reason.into()));
         if times >= self.settings.failures_max {
             let reason = reason.into();
@@ -251,7 +266,18 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
 
     /// Forgets records of a partition that have not been handled. Whoever reads it next gets them.
     fn set_aside(&mut self, partition: PartitionId) {
-        self.unread.take_if(|unread| unread.partition == partition);
+        let unread = self.unread.take_if(|unread| unread.partition == partition);
+        Probe::UnreadSetAside.hit_if(unread.is_some());
+    }
+
+    fn tell_of_revocation(&self, partition: PartitionId) {
+        let Some(task) = self.tasks.get(&partition) else {
+            return Probe::PartitionRevokedUnrestored.hit();
+        };
+        let has_work = task.totals().is_work();
+        Probe::PartitionRevokedWhileCommitting.hit_if(task.is_in_flight());
+        Probe::PartitionRevokedWithWork.hit_if(has_work);
+        Probe::PartitionRevokedIdle.hit_if(!has_work && !task.is_in_flight());
     }
 
     fn totals(&self) -> Totals {

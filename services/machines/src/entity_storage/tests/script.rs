@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 use tidelog_core::{
-    Revision, TableId,
-    message::{Change, Condition, EntityPatch, Match},
+    Document, Message, Revision, TableId,
+    message::{Change, Condition, EntityPatch, Match, Outcome, Part},
 };
 
 use crate::{
@@ -145,6 +145,26 @@ fn a_record_handled_again_changes_nothing_and_is_answered_again() {
             assert_eq!(again.len(), 1, "and nothing else");
         });
     }
+}
+
+#[test]
+fn a_document_larger_than_the_share_of_its_part_is_left_out_of_the_answer() {
+    let text = format!("\"{}\"", "x".repeat(100 * 1024));
+    let read = |number, of| {
+        let mut patch = ask(number, E, Change::Read);
+        patch.part = Part { number: 1, of };
+        record(1_000 + number, patch)
+    };
+    let mut task = Harness::new(EntityStorage);
+    task.step(0, &record(1_000, ask(1, E, create(&text))));
+    let mut answer = |offset, step: &Step| {
+        let sent = task.step(offset, step);
+        let Some(Message::PartialResponse(response)) = sent.last() else { panic!("an answer") };
+        (response.answer.outcome.clone(), response.answer.value.as_ref().map(Document::len))
+    };
+    let read_at = Outcome::Read(Revision(1));
+    assert_eq!(answer(1, &read(2, 40)), (read_at.clone(), Some(text.len())));
+    assert_eq!(answer(2, &read(3, 41)), (read_at, None));
 }
 
 #[test]

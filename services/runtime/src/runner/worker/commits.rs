@@ -1,7 +1,7 @@
 //! Committing: one at a time, of every task that did something.
 
 use tidelog_core::{
-    PartitionId, Service,
+    PartitionId, Probe, Service,
     port::{Commit, CommitOutcome, Event, Session, Wait},
 };
 use tracing::debug;
@@ -46,12 +46,17 @@ impl<X: Session, S: Service + ?Sized> Worker<'_, X, S> {
                 }
                 return Ok(());
             }
-            CommitOutcome::Rejected(reason) => format!("its commit was rejected: {reason}"),
+            CommitOutcome::Rejected(reason) => {
+                Probe::CommitRejected.hit();
+                format!("its commit was rejected: {reason}")
+            }
             CommitOutcome::Unknown(reason) => {
+                Probe::CommitUnknown.hit();
                 format!("it is not known what became of its commit: {reason}")
             }
         };
         // What was built on it goes with it.
+        Probe::BatchBuiltOnFailedCommit.hit_if(self.totals().is_work());
         let covered = self.tasks.iter().filter(|(_, task)| task.is_in_flight());
         let covered: Vec<PartitionId> = covered.map(|(partition, _)| *partition).collect();
         covered.into_iter().try_for_each(|partition| self.fail(partition, &reason))

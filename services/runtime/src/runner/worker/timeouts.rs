@@ -1,6 +1,6 @@
 //! Timeouts: when the time has come, and everything has been read that the inputs held then.
 
-use tidelog_core::{PartitionId, Service, Timestamp, Wake, port::Session};
+use tidelog_core::{PartitionId, Probe, Service, Timestamp, Wake, port::Session};
 use tracing::{debug, warn};
 
 use super::{super::alarm::Call, Interrupt, Worker};
@@ -24,8 +24,13 @@ impl<X: Session, S: Service + ?Sized> Worker<'_, X, S> {
                     task.alarm.set_ends(now, ends);
                 }
             }
-            if let Some(Call::Ring(wake)) = self.alarm_call(partition, now) {
-                self.ring(partition, wake, now)?;
+            match self.alarm_call(partition, now) {
+                Some(Call::Ring(wake)) => {
+                    Probe::TimeoutGiven.hit();
+                    self.ring(partition, wake, now)?;
+                }
+                Some(Call::Records) => Probe::TimeoutWaitedForRecords.hit(),
+                Some(Call::Wait(_) | Call::Ends) | None => {}
             }
         }
         Ok(())
@@ -60,6 +65,7 @@ impl<X: Session, S: Service + ?Sized> Worker<'_, X, S> {
             if did_something {
                 debug!(task = %id, reason = wake.reason, "the next timeout is due already");
             } else {
+                Probe::TimeoutCameToNothing.hit();
                 warn!(task = %id, reason = wake.reason, "a timeout came to nothing: a pause");
                 task.alarm.pause(now.plus(self.settings.timeout_pause));
             }
