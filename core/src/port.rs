@@ -16,7 +16,7 @@ pub use transport::{
     Wait,
 };
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,22 @@ impl fmt::Display for TaskId {
     }
 }
 
+impl FromStr for TaskId {
+    type Err = TaskIdError;
+
+    fn from_str(text: &str) -> Result<Self, TaskIdError> {
+        let (name, partition) = text.split_once('/').ok_or(TaskIdError)?;
+        let service = ServiceName::ALL.into_iter().find(|service| service.name() == name);
+        let partition = partition.parse().map_err(|_| TaskIdError)?;
+        Ok(Self { service: service.ok_or(TaskIdError)?, partition: PartitionId(partition) })
+    }
+}
+
+/// A text that is no task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a task is written service/partition, as in entity-storage/3")]
+pub struct TaskIdError;
+
 /// A record as a reader gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -49,4 +65,20 @@ pub struct Record {
     pub key: Bytes,
     /// Its payload.
     pub payload: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_reads_back_as_printed() {
+        for service in ServiceName::ALL {
+            let task = TaskId { service, partition: PartitionId(3) };
+            assert_eq!(task.to_string().parse(), Ok(task));
+        }
+        for bad in ["", "entity-storage", "entity-storage/", "nobody/1", "entity-storage/1/2"] {
+            assert_eq!(bad.parse::<TaskId>(), Err(TaskIdError), "{bad}");
+        }
+    }
 }

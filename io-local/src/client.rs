@@ -10,7 +10,7 @@ use tidelog_core::{
 };
 
 use crate::{
-    log::Shared,
+    log::{Routed, Shared},
     session::{place, poll_timer},
     waiters::WaiterId,
 };
@@ -55,11 +55,9 @@ impl LocalClient {
                 )
             } else {
                 is_appended = true;
-                let (topic, partition) = (record.topic, record.partition);
-                let record = (record.key, record.payload);
-                AppendOutcome::Appended(
-                    shared.append(&mut state, topic, partition, record, &mut wake),
-                )
+                let Append { topic, partition, key, payload } = record;
+                let routed = Routed { index: shared.index(topic, partition), key, payload };
+                AppendOutcome::Appended(state.append(routed, &mut wake))
             };
             outcomes.push(outcome);
         }

@@ -20,7 +20,7 @@ use crate::{
     partition::Partition,
     segments::{Chain, Class, Segment},
     settings::Settings,
-    torn_tail,
+    torn_tail, unsynced,
 };
 
 /// The newest format of a data folder that this release knows.
@@ -92,6 +92,9 @@ impl Store {
                 let found = format.to_vec();
                 return Err(OpenError::Format { path: path.into(), found, known: FORMAT });
             }
+            None if !self.rows.is_empty().map_err(failed)? => {
+                return Err(OpenError::NoFormat { path: path.into() });
+            }
             None => {
                 let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
                 batch.insert(&self.rows, keys::FORMAT, [FORMAT]);
@@ -99,10 +102,7 @@ impl Store {
                 batch.commit().map_err(failed)?;
             }
         }
-        let found = self.rows.get(keys::LAYOUT).map_err(failed)?;
-        let found: Layout = found
-            .and_then(|row| decode_row(&row).ok())
-            .ok_or_else(|| damaged(path, "its layout cannot be read"))?;
+        let found = stored_layout(&self.rows, path)?;
         if found != layout {
             let (found, wanted) = (found.partitions(), layout.partitions());
             return Err(OpenError::Layout { path: path.into(), found, wanted });
@@ -255,7 +255,34 @@ impl Store {
     }
 }
 
-/// Opens a database, after mending what an interrupted first start or a loss of power has left.
+/// The layout of the log in a folder; `None` if there is none.
+pub(crate) fn layout_of(path: &Path) -> Result<Option<Layout>, OpenError> {
+    // It is written last when a database is made.
+    if !path.join("version").exists() {
+        return Ok(None);
+    }
+    let failed = |source| OpenError::Database { path: path.into(), source };
+    let database = open(path, || Database::builder(path).worker_threads(1).open())?;
+    let rows = database.keyspace("rows", row_options).map_err(failed)?;
+    match rows.get(keys::FORMAT).map_err(failed)? {
+        None => Ok(None),
+        Some(format) if *format == [FORMAT] => stored_layout(&rows, path).map(Some),
+        Some(format) => {
+            let found = format.to_vec();
+            Err(OpenError::Format { path: path.into(), found, known: FORMAT })
+        }
+    }
+}
+
+fn stored_layout(rows: &Keyspace, path: &Path) -> Result<Layout, OpenError> {
+    let row = rows.get(keys::LAYOUT);
+    let row = row.map_err(|source| OpenError::Database { path: path.into(), source })?;
+    row.and_then(|row| decode_row(&row).ok())
+        .ok_or_else(|| damaged(path, "its layout cannot be read"))
+}
+
+/// Opens a database, after mending what an interrupted first start, a failed sync or a loss of power
+/// has left.
 pub(crate) fn open(
     path: &Path,
     open: impl Fn() -> fjall::Result<Database>,
@@ -265,6 +292,7 @@ pub(crate) fn open(
         source => OpenError::Database { path: path.into(), source },
     };
     first_start::clear(path)?;
+    unsynced::write_again(path)?;
     match open() {
         Err(fjall::Error::JournalRecovery(reason)) => {
             if torn_tail::cut(path).map_err(|error| failed(error.into()))? {

@@ -43,6 +43,16 @@ pub enum OpenError {
         /// The newest format that this release knows.
         known: u8,
     },
+    /// There is something in it, and it does not say of what format.
+    #[error(
+        "the data folder {} holds something and does not say of what format; choose the folder that \
+         was meant, or an empty one",
+        path.display()
+    )]
+    NoFormat {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Something in it cannot be understood.
     #[error("the data folder {} is damaged: {what}; restore it from a backup", path.display())]
     Damaged {

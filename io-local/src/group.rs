@@ -65,6 +65,11 @@ impl Group {
         self.members.contains(&session)
     }
 
+    /// Whether a partition has an owner.
+    pub(crate) fn is_owned(&self, partition: PartitionId) -> bool {
+        self.owners[partition.0 as usize].session().is_some()
+    }
+
     /// Takes a partition back from its owner.
     pub(crate) fn release(&mut self, session: u64, partition: PartitionId) -> Vec<(u64, News)> {
         if !self.owns(session, partition) {

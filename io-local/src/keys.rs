@@ -16,6 +16,9 @@ pub(crate) const FORMAT: [u8; 2] = [FOLDER, 0];
 /// The key of the folder's layout.
 pub(crate) const LAYOUT: [u8; 2] = [FOLDER, 1];
 
+/// The key of a store's format, which is none of a log's: neither is taken for the other.
+pub(crate) const STORE_FORMAT: [u8; 2] = [FOLDER, 4];
+
 /// Where the records of compacted topics stand.
 const COMPACTED: u8 = 0xfd;
 

@@ -10,12 +10,14 @@
 
 mod batch;
 mod client;
+mod commit;
 mod database;
 mod error;
 mod first_start;
 mod group;
 mod keys;
 mod log;
+mod lost;
 mod memtables;
 mod partition;
 mod pending;
@@ -27,12 +29,14 @@ mod snapshot;
 mod store;
 mod tables;
 mod torn_tail;
+mod unsynced;
 mod waiters;
 mod writer;
 
 pub use client::LocalClient;
 pub use error::OpenError;
 pub use log::LocalLog;
+pub use lost::{InputProgress, LostRange, SkipError};
 pub use session::{LocalSession, LocalTransport};
 pub use settings::{Clock, Settings, SystemClock};
 pub use snapshot::{LocalSnapshots, SnapshotTables};

@@ -15,14 +15,14 @@ use bytes::Bytes;
 use fjall::Snapshot;
 use futures_channel::oneshot;
 use tidelog_core::{
-    Destination, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
+    Destination, Layout, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
     port::TaskId,
 };
 
 use crate::{
     OpenError, Settings,
     client::LocalClient,
-    database::{Progress, Store},
+    database::{self, Progress, Store},
     group::{Group, News},
     partition::Partition,
     pending::Pending,
@@ -39,7 +39,7 @@ use crate::{
 /// [`LocalLog::close`], or when it is dropped: what was committed is then durable, and whoever
 /// still waits for something is told that the log is closed.
 pub struct LocalLog {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -79,6 +79,22 @@ impl LocalLog {
         });
         let writer = writer::start(Arc::clone(&shared), chains).map_err(OpenError::Thread)?;
         Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// The layout that a data folder was made with; `None` if there is no log in it. Nothing is made
+    /// where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalLog::open`].
+    pub fn layout_of(path: &Path) -> Result<Option<Layout>, OpenError> {
+        database::layout_of(path)
+    }
+
+    /// How many partitions the topics have.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.shared.settings.layout
     }
 
     /// The side of the services.
@@ -192,55 +208,22 @@ impl Shared {
         self.sessions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Appends one record to a partition; `time` is what the clock says.
-    pub(crate) fn append(
-        &self,
-        state: &mut State,
-        topic: Topic,
-        partition: PartitionId,
-        (key, payload): (Bytes, Bytes),
-        wake: &mut Vec<Waker>,
-    ) -> Offset {
-        let time = state.time;
-        let index = self.index(topic, partition);
-        state.backlog_bytes += key.len() + payload.len();
-        let entry = &mut state.partitions[index];
-        if !entry.has_untaken() {
-            state.dirty.push(index);
-        }
-        let offset = entry.append(time, key, payload);
-        for reader in &entry.readers {
-            if let Some(session) = state.sessions.get_mut(reader) {
-                session.is_behind = true;
-                if session.answers {
-                    wake.extend(session.waker.take());
-                }
-            }
-        }
-        offset
-    }
-
-    /// Appends what a task sends.
-    pub(crate) fn send(&self, state: &mut State, sends: Vec<Outgoing>, wake: &mut Vec<Waker>) {
-        for send in sends {
-            match send.destination {
+    /// Where everything is to go that a task sends. Whatever can be wrong with it shows here, before
+    /// anything is appended.
+    pub(crate) fn route(&self, sends: Vec<Outgoing>) -> Vec<Routed> {
+        let mut routed = Vec::with_capacity(sends.len());
+        for Outgoing { topic, destination, key, payload } in sends {
+            match destination {
                 Destination::Partition(partition) => {
-                    let record = (send.key, send.payload);
-                    self.append(state, send.topic, partition, record, wake);
+                    routed.push(Routed { index: self.index(topic, partition), key, payload });
                 }
-                Destination::Every => {
-                    for partition in self.settings.layout.all() {
-                        let record = (send.key.clone(), send.payload.clone());
-                        self.append(state, send.topic, partition, record, wake);
-                    }
-                }
+                Destination::Every => routed.extend(self.settings.layout.all().map(|partition| {
+                    let (key, payload) = (key.clone(), payload.clone());
+                    Routed { index: self.index(topic, partition), key, payload }
+                })),
             }
         }
-    }
-
-    /// Lets append times go on to what the clock says. They never go back.
-    pub(crate) fn tick(&self, state: &mut State) {
-        state.time = state.time.max(self.settings.clock.now());
+        routed
     }
 
     /// The place of a partition among all.
@@ -250,6 +233,18 @@ impl Shared {
         assert!(topic.code() < 128, "the embedded log has no changelogs");
         usize::from(topic.code()) * partitions as usize + partition.0 as usize
     }
+
+    /// Lets append times go on to what the clock says. They never go back.
+    pub(crate) fn tick(&self, state: &mut State) {
+        state.time = state.time.max(self.settings.clock.now());
+    }
+}
+
+/// A record, and the place of its partition among all.
+pub(crate) struct Routed {
+    pub(crate) index: usize,
+    pub(crate) key: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// What can change.
@@ -347,6 +342,26 @@ impl State {
             stopping: false,
             crash: false,
         }
+    }
+
+    /// Appends one record to a partition, and says where. Nothing in it can fail.
+    pub(crate) fn append(&mut self, record: Routed, wake: &mut Vec<Waker>) -> Offset {
+        let Routed { index, key, payload } = record;
+        self.backlog_bytes += key.len() + payload.len();
+        let entry = &mut self.partitions[index];
+        if !entry.has_untaken() {
+            self.dirty.push(index);
+        }
+        let offset = entry.append(self.time, key, payload);
+        for reader in &entry.readers {
+            if let Some(session) = self.sessions.get_mut(reader) {
+                session.is_behind = true;
+                if session.answers {
+                    wake.extend(session.waker.take());
+                }
+            }
+        }
+        offset
     }
 
     /// The bytes that are not written.

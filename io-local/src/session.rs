@@ -6,18 +6,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures_timer::Delay;
 use tidelog_core::{
     Layout, Offset, PartitionId, Spec, Timestamp, Topic,
     port::{
-        Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskId, Transport,
-        Wait,
+        Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskCommit, TaskId,
+        Transport, Wait,
     },
 };
 
 use crate::{
+    commit::Prepared,
     database::{Place, Progress},
     group::{Group, News},
     log::{SessionState, Shared, State, Task},
@@ -70,6 +72,10 @@ impl Transport for LocalTransport {
             last: None,
             outcome: None,
         })
+    }
+
+    async fn pause(&self, length: Duration) {
+        Delay::new(length).await;
     }
 }
 
@@ -237,38 +243,25 @@ impl LocalSession {
         self.readers.get_mut(&partition).expect("what is read has been restored")
     }
 
-    /// Makes a commit part of the journal, or says why not.
+    /// Makes a commit part of the journal, or says why not. Other tasks see it at once, in memory, so
+    /// whatever can be wrong with it shows before any of it is done.
     fn enqueue(&self, commit: Commit) -> Result<(), Box<str>> {
         let shared = &*self.shared;
+        let prepared: Vec<_> = commit.tasks.into_iter().map(|done| self.prepare(done)).collect();
         let mut wake = Vec::new();
         let mut state = shared.lock();
         if let Some(reason) = state.refusal() {
             return Err(reason);
         }
         let group = state.groups.get(&self.spec.name).expect("a session has a group");
-        for task in &commit.tasks {
-            if !group.owns(self.number, task.partition) {
-                return Err(
-                    format!("{} has gone to another owner", self.task(task.partition)).into()
-                );
+        for done in &prepared {
+            if !group.owns(self.number, done.id.partition) {
+                return Err(format!("{} has gone to another owner", done.id).into());
             }
+            assert!(state.tasks.contains_key(&done.id), "{} commits and was not restored", done.id);
         }
         shared.tick(&mut state);
-        state.commit_number += 1;
-        state.has_progress = true;
-        let number = state.commit_number;
-        for done in commit.tasks {
-            let id = self.task(done.partition);
-            let task = state.tasks.get_mut(&id).expect("a task that commits was restored");
-            task.progress = Progress { positions: done.positions, task_time: done.task_time };
-            task.is_dirty = true;
-            task.pending.add(number, &done.rows);
-            state.backlog_bytes += done.rows.bytes();
-            if !done.rows.is_empty() {
-                state.commits.push((id, done.rows));
-            }
-            shared.send(&mut state, done.sends, &mut wake);
-        }
+        state.commit(prepared, &mut wake);
         if self.choose(&state).is_none() {
             // The writer need not wait until this comes back to find that out.
             self.register(&mut state).is_behind = false;
@@ -277,6 +270,16 @@ impl LocalSession {
         wake.into_iter().for_each(Waker::wake);
         shared.work.notify_one();
         Ok(())
+    }
+
+    /// Finds out where everything goes that a task did.
+    fn prepare(&self, done: TaskCommit) -> Prepared {
+        Prepared {
+            id: self.task(done.partition),
+            progress: Progress { positions: done.positions, task_time: done.task_time },
+            rows: done.rows,
+            sends: self.shared.route(done.sends),
+        }
     }
 
     /// Stops reading a partition.

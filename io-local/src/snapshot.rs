@@ -32,6 +32,8 @@ impl LocalSnapshots {
         Self { shared }
     }
 
+    /// Waits until a task has read a record. One that is not durable does not exist for anybody
+    /// outside: no answer that named it has been given.
     async fn reached(&self, task: TaskId, position: Position) -> Result<(), AskError> {
         let settings = &self.shared.settings;
         let until = settings.clock.now().plus(settings.at_least_wait);
@@ -47,6 +49,10 @@ impl LocalSnapshots {
             }
             if let Some(reason) = state.refusal() {
                 return Poll::Ready(Err(AskError::Unavailable(reason)));
+            }
+            let end = state.partitions[self.shared.index(position.topic, task.partition)].durable();
+            if position.offset >= end {
+                return Poll::Ready(Err(AskError::Beyond { position, end }));
             }
             let now = settings.clock.now();
             if now >= until || poll_timer(&mut timer, until, now, cx).is_ready() {

@@ -16,6 +16,9 @@ use tidelog_core::{
 
 use crate::{OpenError, database::Progress, keys, pending, tables};
 
+/// The newest format of a store that this release knows.
+const FORMAT: u8 = 1;
+
 /// Rows that one batch of [`FjallStore::clear`] removes.
 const CLEAR_ROWS_MAX: usize = 10_000;
 
@@ -38,15 +41,36 @@ impl FjallStore {
     ///
     /// # Errors
     ///
-    /// If another process has it open, or it cannot be read.
+    /// If another process has it open, it was written by a newer release, or it cannot be read.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Database { path: path.into(), source };
         let open = || Database::builder(path).cache_size(cache_bytes).worker_threads(1).open();
         let database = crate::database::open(path, open)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(16 * 1024 * 1024);
         let rows = database.keyspace("rows", options).map_err(failed)?;
+        let store = Self { database, rows };
+        store.check_folder(path)?;
         crate::database::sync_entry(path).map_err(|error| failed(fjall::Error::Io(error)))?;
-        Ok(Self { database, rows })
+        Ok(store)
+    }
+
+    /// Makes sure that the folder is a store, of a format that this release knows. One without
+    /// anything in it is new.
+    fn check_folder(&self, path: &Path) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Database { path: path.into(), source };
+        match self.rows.get(keys::STORE_FORMAT).map_err(failed)? {
+            Some(format) if *format == [FORMAT] => Ok(()),
+            Some(format) => {
+                let found = format.to_vec();
+                Err(OpenError::Format { path: path.into(), found, known: FORMAT })
+            }
+            None if self.rows.is_empty().map_err(failed)? => {
+                let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+                batch.insert(&self.rows, keys::STORE_FORMAT, [FORMAT]);
+                batch.commit().map_err(failed)
+            }
+            None => Err(OpenError::NoFormat { path: path.into() }),
+        }
     }
 }
 

@@ -20,10 +20,7 @@ const TRAILER: &[u8] = b"FJL\x03";
 pub(crate) fn cut(database: &Path) -> io::Result<bool> {
     let Some(journal) = newest_journal(database)? else { return Ok(false) };
     let bytes = fs::read(&journal)?;
-    let mut at = 0;
-    while let Some(Batch { end, is_whole: true }) = batch(&bytes[at..]) {
-        at += end;
-    }
+    let at = whole_batches(&bytes);
     // What cannot be read as a batch at all, fjall cuts off by itself.
     let Some(Batch { end, is_whole: false }) = batch(&bytes[at..]) else { return Ok(false) };
     if batch(&bytes[at + end..]).is_some_and(|behind| behind.is_whole) {
@@ -36,7 +33,17 @@ pub(crate) fn cut(database: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn newest_journal(database: &Path) -> io::Result<Option<PathBuf>> {
+/// How many bytes the whole batches at the beginning of a journal have.
+pub(crate) fn whole_batches(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(Batch { end, is_whole: true }) = batch(&bytes[at..]) {
+        at += end;
+    }
+    at
+}
+
+/// The journal that is written to.
+pub(crate) fn newest_journal(database: &Path) -> io::Result<Option<PathBuf>> {
     let mut newest = None;
     for entry in fs::read_dir(database)? {
         let path = entry?.path();

@@ -50,6 +50,7 @@ macro_rules! general_laws {
                 an_evicted_owner_is_told
                 an_eviction_during_a_commit_leaves_all_of_it_or_nothing
                 services_do_not_take_from_each_other
+                a_pause_takes_as_long_as_it_says
             }
             restoring {
                 a_task_without_history_begins_at_the_start_with_nothing
@@ -106,6 +107,7 @@ macro_rules! query_laws {
                 a_snapshot_stays_as_it_was
                 a_snapshot_waits_until_its_task_has_read_a_record
                 a_snapshot_says_when_its_task_does_not_get_that_far
+                a_snapshot_does_not_come_from_a_record_that_there_is_not
             }
         }
     };

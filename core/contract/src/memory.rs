@@ -31,11 +31,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use tidelog_core::{
     Layout, Offset, PartitionId, ServiceName, Spec, Topic,
-    port::{SessionError, Transport},
+    port::{Client, SessionError, Transport},
 };
 
 use crate::{Answering, Backend, Durable, Trimming};
@@ -93,6 +94,12 @@ impl Transport for Memory {
 
     async fn join(&self, spec: &'static Spec) -> Result<MemorySession, SessionError> {
         Ok(MemorySession::join(self.clone(), spec))
+    }
+
+    async fn pause(&self, length: Duration) {
+        if !self.world().has(Flaw::DoesNotPause) {
+            self.sleep_until(self.time().plus(length)).await;
+        }
     }
 }
 

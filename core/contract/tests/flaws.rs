@@ -16,7 +16,7 @@ use tidelog_core::Layout;
 type Law = fn(Fresh<'_, Memory>);
 
 /// Each flaw, and the laws that must find it. Others may, too.
-const FOUND: [(Flaw, &[&str]); 33] = [
+const FOUND: [(Flaw, &[&str]); 34] = [
     (
         Flaw::TakesCommitsOfTheEvicted,
         &["an_evicted_owner_can_commit_nothing", "any_history_of_members_counts_every_record_once"],
@@ -62,6 +62,7 @@ const FOUND: [(Flaw, &[&str]); 33] = [
         &["waiting_for_a_commit_gives_its_outcome_and_nothing_else"],
     ),
     (Flaw::DoesNotWait, &["waiting_until_a_point_in_time_ends_then"]),
+    (Flaw::DoesNotPause, &["a_pause_takes_as_long_as_it_says"]),
     (Flaw::DoesNotWakeReaders, &["a_read_wakes_when_a_record_comes", "a_record_ends_any_wait"]),
     (Flaw::SendsEveryToTheFirst, &["a_send_to_every_partition_reaches_each_once"]),
     (Flaw::SendsBackwards, &["the_sends_of_a_commit_keep_their_order"]),

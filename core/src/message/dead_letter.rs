@@ -7,13 +7,16 @@ use crate::{service::ServiceName, time::Timestamp, topic::Position};
 
 /// A record that a service could not take: set aside with its reason, so that its partition goes on
 /// and nothing is skipped silently.
+///
+/// Records that are gone before they were read, and over which an operator moved a task, have one
+/// too: of the first of them, without a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The service that set it aside.
     pub service: ServiceName,
     /// Where the record stands.
     pub source: Position,
-    /// When the record was appended.
+    /// When the record was appended; of records that are gone, when they were given up.
     pub time: Timestamp,
     /// Why.
     pub reason: Box<str>,

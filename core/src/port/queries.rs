@@ -6,7 +6,7 @@ use super::TaskId;
 use crate::{
     query::{Answer, Query},
     state::Tables,
-    topic::Position,
+    topic::{Offset, Position},
 };
 
 /// A boxed future that can go to any thread.
@@ -55,6 +55,16 @@ pub enum AskError {
         task: TaskId,
         /// How far it was to be.
         position: Position,
+    },
+    /// The record that was named does not exist: when it was asked for, its partition had ended before
+    /// it. Only for a log that was looked at for that, after the question had come: a node that merely
+    /// is behind its log says [`AskError::NotReached`]. A backend that does not look may say that too.
+    #[error("there is no record at {position}: the partition ends at {end}")]
+    Beyond {
+        /// The record that was named.
+        position: Position,
+        /// The offset after the last record.
+        end: Offset,
     },
     /// The task cannot be asked at this time.
     #[error("the task cannot be asked: {0}")]

@@ -1,6 +1,6 @@
 //! The side of the services: joining, reading, restoring, committing.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc, time::Duration};
 
 use super::Record;
 use crate::{
@@ -27,6 +27,14 @@ pub trait Transport {
         &self,
         spec: &'static Spec,
     ) -> impl Future<Output = Result<Self::Session, SessionError>>;
+
+    /// Waits that long. It is for the time between two sessions, when there is none to wait with.
+    ///
+    /// By default it does not wait, which suits a transport whose `join` does before it tries again
+    /// and no other: the contract suite checks the time.
+    fn pause(&self, _length: Duration) -> impl Future<Output = ()> {
+        ready(())
+    }
 }
 
 /// A member of a service's consumer group, for one worker. Dropping it leaves the group.

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_core::{
-    Layout, Offset, Overlay, TableId, Tables, Timestamp, Topic,
+    Destination, Layout, Offset, Outgoing, Overlay, PartitionId, TableId, Tables, Timestamp, Topic,
     limits::RETENTION_SHORT,
     port::{
         Append, Client, Commit, Event, Session, Snapshots, Store, StoreBatch, TaskCommit, TaskId,
@@ -200,6 +200,56 @@ fn what_a_clearing_that_was_cut_short_left_is_no_state() {
     let opened = store.open(task).expect("it can be read");
     assert_eq!(opened.changelog, None);
     assert_eq!(opened.tables.get(TableId::Zones, b"old"), Ok(None));
+}
+
+/// What was wrong with one of a commit's tasks showed when others had been done: half of the commit
+/// was in the log, and in the state of its tasks.
+#[test]
+fn a_commit_with_something_wrong_in_it_leaves_no_trace() {
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), FakeClock::default());
+    let log = open(folder.path(), &clock);
+    let row = |text: &'static [u8]| {
+        let mut rows = Overlay::default();
+        rows.insert(TableId::Zones, b"row", Some(Bytes::from_static(text)));
+        rows
+    };
+    let send = |partition| Outgoing {
+        topic: Topic::CompleteResponses,
+        destination: Destination::Partition(PartitionId(partition)),
+        key: Bytes::new(),
+        payload: Bytes::new(),
+    };
+    pollster::block_on(async {
+        let mut session = log.transport().join(&READER).await.expect("a session");
+        for _ in 0..2 {
+            match session.next(Wait::Forever).await {
+                Ok(Event::Assigned(partition)) => session.restore(partition).await.map(drop),
+                other => panic!("{other:?}"),
+            }
+            .expect("tables");
+        }
+        let one = TaskCommit { sends: vec![send(0)], ..task_commit(row(b"one")) };
+        let other = TaskCommit {
+            partition: PartitionId(1),
+            sends: vec![send(99)],
+            ..task_commit(Overlay::default())
+        };
+        let commit = Commit { tasks: vec![one, other] };
+        let begun = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            session.begin_commit(commit);
+        }));
+        assert!(begun.is_err(), "there is no partition 99");
+        assert_eq!(bounds(&log.client(), Topic::CompleteResponses).await.1, Offset(0));
+        // The next commit is durable with everything before it.
+        session.begin_commit(Commit {
+            tasks: vec![TaskCommit { sends: vec![send(1)], ..task_commit(Overlay::default()) }],
+        });
+        append(&log.client(), Topic::CompleteResponses, 1).await;
+        assert_eq!(bounds(&log.client(), Topic::CompleteResponses).await.1, Offset(1));
+        let task = TaskId { service: READER.name, partition: PARTITION };
+        let tables = log.snapshots().snapshot(task, None).await.expect("a snapshot");
+        assert_eq!(tables.get(TableId::Zones, b"row"), Ok(None));
+    });
 }
 
 /// The next number of a sequence that looks random (Marsaglia, Xorshift RNGs, 2003).

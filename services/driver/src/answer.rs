@@ -6,7 +6,7 @@ use tidelog_core::{
     query::{EntityView, RequestView},
 };
 
-use crate::error::Error;
+use crate::{error::Error, positions::Positions};
 
 /// The answer to a request for one entity, or for one database's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub struct BatchAnswered {
     ///
     /// A batch that was refused as a whole has one failed answer, however many parts it had.
     pub parts: Vec<Option<PartAnswer>>,
+    /// Where the parts stand that have an answer: whoever has read that far sees what they did. Empty
+    /// if that is not known of all of them.
+    pub positions: Positions,
 }
 
 /// A change that was made.

@@ -1,6 +1,6 @@
 //! What can go wrong with a call.
 
-use tidelog_core::{DatabaseId, Problem, RequestId, Revision, id::IdError};
+use tidelog_core::{DatabaseId, Offset, Position, Problem, RequestId, Revision, id::IdError};
 
 /// Why a call has no answer, or not the one that was hoped for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,18 @@ pub enum Error {
     /// A query could not be answered at this time.
     #[error("the query cannot be answered at this time: {0}")]
     Unavailable(Box<str>),
+    /// The position that was to be waited for is of no record of this log: it is of another one, or of
+    /// this one before it was restored from an older copy. Waiting does not help.
+    #[error(
+        "there is no record at {position}, as the partition ends at {end}: the position is of another \
+         log, or of this one before it was restored from an older copy; forget it and read without"
+    )]
+    NoSuchPosition {
+        /// The position.
+        position: Position,
+        /// The offset after the partition's last record.
+        end: Offset,
+    },
     /// The prefix of [`Options`](crate::Options) cannot name a client.
     #[error("the driver's prefix cannot name a client: {0}")]
     Prefix(#[from] IdError),
@@ -76,6 +88,7 @@ impl Error {
             | Self::UnknownDatabase(_)
             | Self::Problem { .. }
             | Self::Unavailable(_)
+            | Self::NoSuchPosition { .. }
             | Self::Prefix(_) => true,
         }
     }

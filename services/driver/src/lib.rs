@@ -45,6 +45,7 @@ mod driver;
 mod error;
 mod merge;
 mod options;
+mod positions;
 mod requests;
 
 pub use answer::{Answered, BatchAnswered, Changed, Listing, Provisioned, RequestState};
@@ -53,4 +54,5 @@ pub use connection::Connection;
 pub use driver::Driver;
 pub use error::Error;
 pub use options::{IN_FLIGHT_MAX_DEFAULT, Options, RESEND_AFTER_DEFAULT, RESEND_AFTER_MAX, With};
+pub use positions::Positions;
 pub use tidelog_core as core;

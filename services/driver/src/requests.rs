@@ -19,6 +19,7 @@
 mod answers;
 mod entry;
 mod event;
+mod gathering;
 mod incarnation;
 mod request;
 #[cfg(test)]
@@ -99,7 +100,7 @@ impl<R> Requests<R> {
             Input::Abandon(token) => self.abandon(token),
             Input::Appended { slots, outcomes } => self.appended(slots, outcomes),
             Input::Partial(response) => self.partial(response),
-            Input::Complete(response) => self.complete(response),
+            Input::Complete(response) => self.complete(now, response),
             Input::Tick => self.tick(now),
             Input::Close => self.is_closed = true,
             Input::Finish => self.finish(),
@@ -220,6 +221,11 @@ impl<R> Requests<R> {
     fn wake(&mut self, now: Timestamp, slot: Slot) {
         let id = self.id(slot);
         let Some(entry) = self.entry(slot) else { return };
+        if entry.is_held_too_long(now)
+            && let Some(answer) = entry.gathering.as_mut().and_then(|it| it.give_up())
+        {
+            return self.end(slot, Ok(Reply::Batch(answer)));
+        }
         if let Some(alarm) = entry.alarm.take_if(|alarm| alarm.deadline <= now)
             && let Some(id) = &id
         {
@@ -250,7 +256,9 @@ impl<R> Requests<R> {
         self.is_closed = true;
         while let Some((_, slot)) = self.timers.first().copied() {
             let Some(request) = self.id(slot) else { return };
-            self.end(slot, Err(Error::OutcomeUnknown { request, given_up: true }));
+            let held = self.entry(slot).and_then(|entry| entry.gathering.as_mut()?.give_up());
+            let unknown = Error::OutcomeUnknown { request, given_up: true };
+            self.end(slot, held.map(Reply::Batch).ok_or(unknown));
         }
     }
 

@@ -2,10 +2,6 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::Poll,
     time::Duration,
 };
@@ -19,6 +15,7 @@ use http_body_util::BodyExt;
 use tidelog_core::ProblemKind;
 
 use crate::{
+    budget::{Budget, Share},
     failure::Failure,
     limits::{self, REFUSED_BODY_BYTES_MAX},
     problem::Kind,
@@ -29,50 +26,6 @@ use crate::{
 pub(crate) struct Read {
     pub bytes: Bytes,
     _share: Share,
-}
-
-/// How many bytes of bodies are held at a time, and may be.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget {
-    held: Arc<AtomicUsize>,
-    bytes_max: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { held: Arc::default(), bytes_max }
-    }
-
-    fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
-    }
-}
-
-/// What one body has of the budget.
-#[derive(Debug)]
-struct Share {
-    budget: Budget,
-    bytes: usize,
-}
-
-impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
-        let held = self.budget.held.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        if held.saturating_add(bytes) > self.budget.bytes_max {
-            return Err(Failure::new(
-                Kind::Busy,
-                "the bodies of the requests under way fill the room that there is for them",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }
 
 /// Reads a body of at most `bytes_max` bytes.
@@ -194,25 +147,25 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_one_frame_is_passed_through_without_a_copy() {
         let sent = Bytes::from(vec![b'x'; 10]);
-        let budget = Budget::new(100);
+        let budget = Budget::of_requests(100);
         let read = read_within(Body::from(sent.clone()), 10, &budget).await.expect("a body");
         assert_eq!(read.bytes.as_ptr(), sent.as_ptr());
-        assert_eq!(budget.held.load(Ordering::Relaxed), 10);
+        assert_eq!(budget.held(), 10);
         drop(read);
-        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.held(), 0);
     }
 
     #[tokio::test]
     async fn frames_are_joined() {
         let frames = ["{\"a\"", ":", "1}"].map(|text| Ok::<_, std::io::Error>(Bytes::from(text)));
         let body = Body::from_stream(stream::iter(frames));
-        let read = read_within(body, 10, &Budget::new(100)).await.expect("a body");
+        let read = read_within(body, 10, &Budget::of_requests(100)).await.expect("a body");
         assert_eq!(read.bytes, "{\"a\":1}");
     }
 
     #[tokio::test]
     async fn a_body_beyond_the_limit_is_too_large() {
-        let failure = read_within(Body::from("12345"), 4, &Budget::new(100)).await;
+        let failure = read_within(Body::from("12345"), 4, &Budget::of_requests(100)).await;
         let failure = failure.expect_err("too large");
         assert_eq!(failure.kind(), Kind::Core(ProblemKind::TooLarge));
         assert!(failure.detail().contains("5 bytes or more and 4 are allowed"));
@@ -220,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_beyond_the_room_for_all_are_refused_until_there_is_room_again() {
-        let budget = Budget::new(6);
+        let budget = Budget::of_requests(6);
         let first = read_within(Body::from("1234"), 10, &budget).await.expect("room");
         let failure = read_within(Body::from("123"), 10, &budget).await.expect_err("no room");
         assert_eq!(failure.kind(), Kind::Busy);
@@ -231,7 +184,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
         let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let failure = read_within(body, 10, &Budget::new(100)).await.expect_err("no body");
+        let failure = read_within(body, 10, &Budget::of_requests(100)).await.expect_err("no body");
         assert_eq!(failure.kind(), Kind::BodyTimeout);
     }
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::settings::CorsOrigin;
+use crate::{headers::host::check_host, origin::Origin, settings::CorsOrigin};
 
 /// Which origins are let in.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Cors(Arc<Origins>);
 #[derive(Debug)]
 enum Origins {
     Any,
-    Only(Vec<HeaderValue>),
+    Only(Vec<Origin>),
 }
 
 impl Cors {
@@ -27,10 +27,7 @@ impl Cors {
         let origins = match setting {
             CorsOrigin::Off => return None,
             CorsOrigin::Any => Origins::Any,
-            CorsOrigin::Only(origins) => {
-                let values = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
-                Origins::Only(values.collect())
-            }
+            CorsOrigin::Only(origins) => Origins::Only(origins.clone()),
         };
         Some(Self(Arc::new(origins)))
     }
@@ -39,7 +36,10 @@ impl Cors {
     fn allows(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match &*self.0 {
             Origins::Any => Some(HeaderValue::from_static("*")),
-            Origins::Only(origins) => origins.contains(origin).then(|| origin.clone()),
+            Origins::Only(origins) => {
+                let asks: Origin = origin.to_str().ok()?.parse().ok()?;
+                origins.contains(&asks).then(|| origin.clone())
+            }
         }
     }
 
@@ -54,6 +54,9 @@ impl Cors {
 /// Answers preflights, and lets the pages of allowed origins read what others are answered.
 pub(crate) async fn apply(State(cors): State<Cors>, request: Request, next: Next) -> Response {
     let headers = request.headers();
+    if let Err(failure) = check_host(request.version(), headers) {
+        return failure.into_response();
+    }
     let allowed = headers.get(header::ORIGIN).and_then(|origin| cors.allows(origin));
     let is_preflight = request.method() == Method::OPTIONS
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

@@ -26,6 +26,7 @@ struct Told {
     revision: Option<Revision>,
     header: Option<(HeaderName, HeaderValue)>,
     retryable: Option<bool>,
+    tasks: Option<Json>,
     replayed: bool,
     closes: bool,
 }
@@ -39,6 +40,7 @@ impl Failure {
             revision: None,
             header: None,
             retryable: None,
+            tasks: None,
             replayed: false,
             closes: false,
         }))
@@ -64,6 +66,12 @@ impl Failure {
     /// kind.
     pub(crate) fn retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = Some(retryable);
+        self
+    }
+
+    /// Names the tasks that it is about, as a list in JSON.
+    pub(crate) fn of_tasks(mut self, tasks: Json) -> Self {
+        self.0.tasks = Some(tasks);
         self
     }
 
@@ -129,6 +137,9 @@ impl IntoResponse for Failure {
         let mut json = Json::with_capacity(384);
         let (request, revision) = (told.request.as_ref(), told.revision);
         write_problem(&mut json, told.kind, &told.detail, request, revision, told.retryable);
+        if let Some(tasks) = told.tasks {
+            json.add_member("tasks", &tasks);
+        }
         tracing::debug!(problem = row.name, detail = &*told.detail, "a request failed");
         let mut response = Response::new(Body::from(json.into_bytes()));
         *response.status_mut() = row.status;

@@ -5,15 +5,18 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, Method, request},
+    http::{HeaderMap, HeaderValue, Method, header, request},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
-use tidelog_driver::Driver;
+use tidelog_driver::{Driver, Positions};
 
 use crate::{
-    body::{self, Budget},
+    body,
+    budget::Budget,
     failure::Failure,
+    headers::{host::check_host, position::positions},
     keys::Keys,
     limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX},
     problem::Kind,
@@ -29,13 +32,15 @@ struct Shared {
     driver: Driver,
     settings: Settings,
     keys: Keys,
-    budget: Budget,
+    bodies: Budget,
+    answers: Budget,
 }
 
 impl Gateway {
     pub(crate) fn new(driver: Driver, settings: Settings) -> Self {
-        let budget = Budget::new(settings.bodies_bytes_max);
-        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), budget }))
+        let bodies = Budget::of_requests(settings.bodies_bytes_max);
+        let answers = Budget::of_answers(settings.answers_bytes_max);
+        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), bodies, answers }))
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -53,6 +58,11 @@ impl Gateway {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Has the body of an answer to a read count among those that have not been taken.
+    pub(crate) fn hold(&self, answer: impl Into<Bytes>) -> Result<Bytes, Failure> {
+        self.0.answers.hold(answer)
     }
 
     /// Refuses what is about a database that has not been provisioned.
@@ -105,10 +115,15 @@ impl Arrival {
         &self.head.headers
     }
 
+    /// The positions that a read is to be at or after, if its sender wants that.
+    pub(crate) fn at_least(&self) -> Result<Positions, Failure> {
+        positions(self.headers(), self.gateway.driver().layout())
+    }
+
     /// Reads the body, once.
     pub(crate) async fn body(&mut self, bytes_max: usize) -> Result<body::Read, Failure> {
         let body = std::mem::take(&mut self.body);
-        let (timeout, budget) = (self.gateway.settings().body_timeout, &self.gateway.0.budget);
+        let (timeout, budget) = (self.gateway.settings().body_timeout, &self.gateway.0.bodies);
         body::read(&self.head.headers, body, bytes_max, timeout, budget).await
     }
 
@@ -136,6 +151,8 @@ impl FromRequest<Gateway> for Arrival {
 }
 
 fn check_header(head: &request::Parts) -> Result<(), Failure> {
+    check_host(head.version, &head.headers)?;
+    check_coding(&head.headers)?;
     let fields = head.headers.len();
     if fields > HEADER_FIELDS_MAX {
         return Err(Failure::new(
@@ -156,6 +173,17 @@ fn check_header(head: &request::Parts) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a body in a transfer coding that hyper does not take off: it would be read as it came.
+fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let codings = headers.get_all(header::TRANSFER_ENCODING);
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.iter().all(is_chunked) && codings.iter().count() <= 1 {
+        return Ok(());
+    }
+    let why = "a body is sent as it is, or chunked; no other Transfer-Encoding is taken";
+    Err(Failure::bad_request(why).closing())
 }
 
 /// What a route answers, or how it fails.

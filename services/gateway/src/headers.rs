@@ -2,6 +2,7 @@
 //! read is refused, never ignored.
 
 pub(crate) mod condition;
+pub(crate) mod host;
 pub(crate) mod key;
 pub(crate) mod media;
 pub(crate) mod position;

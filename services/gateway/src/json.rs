@@ -66,6 +66,14 @@ impl Json {
         self.raw("]")
     }
 
+    /// Puts one more member into the object that has been written.
+    pub(crate) fn add_member(&mut self, name: &str, value: &Self) -> &mut Self {
+        assert_eq!(self.0.pop(), Some(b'}'), "what has been written is an object");
+        self.raw(r#",""#).raw(name).raw(r#"":"#);
+        self.0.extend_from_slice(&value.0);
+        self.raw("}")
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
     }

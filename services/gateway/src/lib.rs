@@ -23,8 +23,8 @@
 //!   its database was there.
 //! - Every answer that is no success is a problem document (RFC 9457), but for those that hyper gives
 //!   before there is a request, which have no body: 400 to bytes that are no HTTP, 414 to a target
-//!   and 431 to a header beyond all bounds. A connection whose header does not come to an end in time
-//!   is closed without an answer.
+//!   and 431 to a header beyond all bounds. A connection that is idle for too long is closed without an
+//!   answer.
 //! - The documents of a batch's answer are all there, or left out together where they do not fit into
 //!   one record; then it has `"values":"omitted"` beside `parts`.
 //! - `request_id` in a problem is the request's name in the log, if it got there. Otherwise it is a
@@ -34,6 +34,7 @@
 mod again;
 mod batch;
 mod body;
+mod budget;
 mod cors;
 mod cursor;
 mod failure;
@@ -42,8 +43,10 @@ mod headers;
 mod json;
 mod keys;
 pub mod limits;
+mod origin;
 mod path;
 mod problem;
+mod readiness;
 mod respond;
 mod routes;
 mod send;
@@ -53,6 +56,8 @@ mod settings;
 use axum::{Router, middleware};
 use tidelog_driver::Driver;
 
+pub use origin::{Origin, OriginError};
+pub use readiness::{Ailments, Readiness};
 pub use server::serve;
 pub use settings::{CorsOrigin, Settings};
 

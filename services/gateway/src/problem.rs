@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     /// The body did not come in time.
     BodyTimeout,
+    /// The header did not come in time.
+    HeaderTimeout,
     /// The target and the header fields are too large together.
     HeaderTooLarge,
     /// An earlier request under the same idempotency key is still under way.
@@ -27,8 +29,12 @@ pub(crate) enum Kind {
     Busy,
     /// The gateway has just been started, and does not know the databases yet.
     NotReady,
+    /// Tasks of this node do not do their work.
+    TasksNotRunning,
     /// The cursor is not one of this list.
     InvalidCursor,
+    /// The position is not one of this log.
+    UnknownPosition,
 }
 
 /// What is told about a kind of problem.
@@ -47,16 +53,19 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 9] = [
+    const OWN: [Self; 12] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::BodyTimeout,
+        Self::HeaderTimeout,
         Self::HeaderTooLarge,
         Self::RequestInFlight,
         Self::Busy,
         Self::NotReady,
+        Self::TasksNotRunning,
         Self::InvalidCursor,
+        Self::UnknownPosition,
     ];
 
     /// Every kind.
@@ -78,10 +87,13 @@ impl Kind {
             Self::MethodNotAllowed =>     ("method-not-allowed",     S::METHOD_NOT_ALLOWED,              "The method is not allowed here",                false),
             Self::UnsupportedMediaType => ("unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE,          "The body is of a media type not taken here",    false),
             Self::BodyTimeout =>          ("body-timeout",           S::REQUEST_TIMEOUT,                 "The body did not come in time",                 true),
+            Self::HeaderTimeout =>        ("header-timeout",         S::REQUEST_TIMEOUT,                 "The header did not come in time",               true),
             Self::HeaderTooLarge =>       ("header-too-large",       S::REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large",                       false),
             Self::RequestInFlight =>      ("request-in-flight",      S::CONFLICT,                        "A request under this key is still under way",   true),
             Self::Busy =>                 ("busy",                   S::SERVICE_UNAVAILABLE,             "Too many requests are under way",               true),
             Self::NotReady =>             ("not-ready",              S::SERVICE_UNAVAILABLE,             "The gateway is not ready yet",                  true),
+            Self::TasksNotRunning =>      ("tasks-not-running",      S::SERVICE_UNAVAILABLE,             "Some tasks of this node do not do their work",  true),
+            Self::UnknownPosition =>      ("unknown-position",       S::BAD_REQUEST,                     "The position is not one of this log",           false),
             Self::InvalidCursor =>        ("invalid-cursor",         S::BAD_REQUEST,                     "The cursor is not one of this list",            false),
         };
         Row { name, status, title, retryable }

@@ -156,8 +156,8 @@ fn part_status(outcome: &Outcome, minimal: bool) -> StatusCode {
 }
 
 /// An entity as it stands.
-pub(crate) fn entity(revision: Revision, value: Document) -> Response {
-    let mut response = json(StatusCode::OK, text(value));
+pub(crate) fn entity(revision: Revision, text: Bytes) -> Response {
+    let mut response = json(StatusCode::OK, text);
     response.headers_mut().insert(header::ETAG, entity_tag(revision));
     response
 }
@@ -185,7 +185,7 @@ fn empty(status: StatusCode) -> Response {
 }
 
 /// A document's text, not copied.
-fn text(document: Document) -> Bytes {
+pub(crate) fn text(document: Document) -> Bytes {
     struct Text(Document);
     impl AsRef<[u8]> for Text {
         fn as_ref(&self) -> &[u8] {
@@ -204,6 +204,7 @@ impl From<Error> for Failure {
             Error::UnknownDatabase(database) => unknown_database(&database),
             Error::Problem { problem, revision } => Self::from(problem).at(revision),
             Error::Unavailable(reason) => Self::new(ProblemKind::Unavailable, reason),
+            Error::NoSuchPosition { .. } => Self::new(Kind::UnknownPosition, error),
             Error::Rejected(_) | Error::Closed | Error::Prefix(_) => {
                 Self::new(ProblemKind::Unavailable, error)
             }

@@ -1,5 +1,6 @@
 //! The server: connections, their limits, and an end that lets requests under way finish.
 
+mod lent;
 mod patient;
 mod refuse;
 
@@ -18,8 +19,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use self::patient::Patient;
-use crate::{limits::HEADER_BUFFER_BYTES_MAX, router, settings::Settings};
+use self::{
+    lent::{Returned, lend},
+    patient::Patient,
+};
+use crate::{limits::HEADER_BUFFER_BYTES_MAX, problem::Kind, router, settings::Settings};
 
 /// Serves the gateway until `shutdown` is ready. Then no connection is taken any more, requests
 /// under way are waited for until the drain timeout, and what is left is cut off.
@@ -89,16 +93,26 @@ impl Server {
         if self.connections.len() >= self.settings.connections_max {
             tracing::warn!(%peer, "refused a connection: there are too many");
             if self.refusals.len() < REFUSALS_MAX {
-                self.refusals.spawn(refuse::refuse(stream));
+                let detail = "there are too many connections";
+                self.refusals.spawn(refuse::refuse(stream, Kind::Busy, detail));
             }
             return;
         }
+        let (stream, returned) = lend(stream);
         let stream = Patient::new(stream, self.settings.write_timeout);
         let connection = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
         let connection = self.draining.watch(connection);
         self.connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection broke");
+            let outcome = connection.await;
+            let Err(error) = outcome else { return };
+            tracing::debug!(%peer, %error, "a connection broke");
+            // The only timeout of hyper's is that of a header. Who has not begun with one need not be
+            // told: the connection was idle.
+            if error.is_timeout()
+                && let Ok(Returned { stream, has_begun: true }) = returned.await
+            {
+                let detail = "the header of the request did not come to an end in time";
+                refuse::refuse(stream, Kind::HeaderTimeout, detail).await;
             }
         });
     }

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use crate::{
+    origin::{Origin, OriginError},
+    readiness::Readiness,
+};
+
 /// How the gateway behaves. Limits that are the same everywhere are in [`crate::limits`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How long a request is waited for before it is answered as `outcome-unknown`.
     pub answer_timeout: Duration,
@@ -18,10 +23,15 @@ pub struct Settings {
     pub connections_max: usize,
     /// Bytes of bodies that are held at a time; a request beyond is answered with 503.
     pub bodies_bytes_max: usize,
+    /// Bytes of answers to reads that are held at a time, as their readers have not taken them; a read
+    /// beyond is answered with 503.
+    pub answers_bytes_max: usize,
     /// How long requests under way are waited for when the gateway stops.
     pub drain_timeout: Duration,
     /// Web pages of which origins may use the gateway.
     pub cors_origin: CorsOrigin,
+    /// What `/readyz` asks about the tasks of this node.
+    pub readiness: Readiness,
 }
 
 /// Web pages of which origins may use the gateway.
@@ -32,22 +42,25 @@ pub enum CorsOrigin {
     Off,
     /// Of any.
     Any,
-    /// Of these, as in `https://app.example`.
-    Only(Vec<String>),
+    /// Of these.
+    Only(Vec<Origin>),
 }
 
 impl CorsOrigin {
     /// Reads what a flag says: no origins, `*` among them, or a list.
-    #[must_use]
-    pub fn from_list(origins: Vec<String>) -> Self {
-        if origins.is_empty() {
-            Self::Off
-        } else if origins.iter().any(|origin| origin == "*") {
-            Self::Any
-        } else {
-            let trimmed = |origin: String| origin.trim_end_matches('/').to_owned();
-            Self::Only(origins.into_iter().map(trimmed).collect())
-        }
+    ///
+    /// # Errors
+    ///
+    /// If something in the list is no origin.
+    pub fn from_list<S: AsRef<str>>(origins: &[S]) -> Result<Self, OriginError> {
+        let (any, named): (Vec<_>, Vec<_>) =
+            origins.iter().map(AsRef::as_ref).partition(|origin: &&str| *origin == "*");
+        let named = named.into_iter().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(match (any.is_empty(), named.is_empty()) {
+            (true, true) => Self::Off,
+            (true, false) => Self::Only(named),
+            (false, _) => Self::Any,
+        })
     }
 }
 
@@ -60,8 +73,10 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             connections_max: 4_096,
             bodies_bytes_max: 256 * 1024 * 1024,
+            answers_bytes_max: 256 * 1024 * 1024,
             drain_timeout: Duration::from_secs(20),
             cors_origin: CorsOrigin::Off,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -72,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_star_among_the_origins_allows_any() {
-        let list = |origins: &[&str]| {
-            CorsOrigin::from_list(origins.iter().map(ToString::to_string).collect())
-        };
-        assert_eq!(list(&[]), CorsOrigin::Off);
-        assert_eq!(list(&["http://a", "*"]), CorsOrigin::Any);
-        assert_eq!(list(&["http://a/"]), CorsOrigin::Only(vec!["http://a".into()]));
+        let list = |origins: &[&str]| CorsOrigin::from_list(origins);
+        assert_eq!(list(&[]), Ok(CorsOrigin::Off));
+        assert_eq!(list(&["http://a", "*"]), Ok(CorsOrigin::Any));
+        let only = "http://a".parse().expect("an origin");
+        assert_eq!(list(&["http://a/"]), Ok(CorsOrigin::Only(vec![only])));
+        assert!(list(&["*", "a"]).is_err());
     }
 }

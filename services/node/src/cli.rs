@@ -2,7 +2,9 @@
 
 mod data;
 mod entity;
+mod tasks;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
+pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
 
 use crate::settings::{Layer, parse_duration};
 
@@ -24,6 +27,32 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Cli {
+    /// Whether results, and failures with them, are for a program.
+    pub(crate) fn wants_json(&self) -> bool {
+        let output = match &self.command {
+            Some(Command::Get(args)) => args.output,
+            Some(Command::Put(args)) => args.output,
+            Some(Command::Patch(args)) => args.output,
+            Some(Command::Delete(args)) => args.output,
+            Some(Command::List(args)) => args.output,
+            Some(Command::Provision(args)) => args.output,
+            Some(Command::Databases(output)) => *output,
+            Some(Command::Import(args)) => args.output,
+            Some(Command::Tasks(args)) => args.output(),
+            Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
+                return false;
+            }
+        };
+        output.json
+    }
+}
+
+/// Whether arguments that cannot be understood as a whole ask for JSON.
+pub(crate) fn says_json(args: impl IntoIterator<Item = OsString>) -> bool {
+    args.into_iter().take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
 /// Where the node is that a client command speaks to.
@@ -80,6 +109,9 @@ pub(crate) enum Command {
     /// Export a collection or a zone as NDJSON
     #[command(after_help = EXPORT_HELP)]
     Export(ExportArgs),
+    /// Look after the tasks of a node that does not run: how far they are, and whether input is lost
+    #[command(after_help = TASKS_HELP)]
+    Tasks(TasksArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  tidelog completions bash > \
                             ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
@@ -130,7 +162,12 @@ Ids are database/collection/zone/entity, as in shop/orders/eu/42; where the zone
 (shop/orders/42) it is `default`.
 
 Exit codes: 0 done; 1 the node said no, or some documents were refused; 2 wrong call;
-3 the node cannot be reached; 130 stopped by Ctrl-C.";
+3 the node cannot be reached; 130 stopped by Ctrl-C.
+
+With --json a failure is an object on the last line of standard error:
+  {\"error\":{\"kind\",\"message\",\"exit_code\",\"advice\",\"problem\"}}
+kind is refused (1), failed (1), wrong-call (2), unreachable (3) or interrupted (130); problem is the
+node's problem document (RFC 9457), where it gave one. Standard output has results and nothing else.";
 
 const SERVE_EXAMPLES: &str = "\
 Settings come from the defaults, then the TOML file, then the environment, then these flags; later
@@ -196,6 +233,19 @@ Examples:
   tidelog import movies.json --into shop/movies
   tidelog import orders.ndjson.gz --into shop/orders/eu --id /order/number
   tidelog export shop/orders | tidelog import - --into shop2/orders --entities";
+
+const TASKS_HELP: &str = "\
+Prints a line for each input of each task: the task, the topic, the offset to be read next, and the
+state. It works on the data folder, so the node must be stopped.
+
+A task whose input was removed before it read it stops, and /readyz names it. `skip` moves it to the
+first record that is still there, never over one that is, and leaves a dead letter that names the
+lost range and who asked. It is all done, durably, or nothing.
+
+Examples:
+  tidelog tasks --data /var/lib/tidelog
+  tidelog tasks skip entity-storage/3          what would be skipped
+  tidelog tasks skip entity-storage/3 --yes --by ana";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

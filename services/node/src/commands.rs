@@ -14,6 +14,7 @@ mod provision;
 mod put;
 mod serve;
 mod stop;
+mod tasks;
 mod write;
 
 use std::future::Future;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let client = || client(&connection);
     match command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
         Command::Serve(args) => serve::run(args),
+        Command::Tasks(args) => tasks::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => wait_for(async { get::run(&client()?, &args).await }),
         Command::Put(args) => wait_for(async { put::run(&client()?, &args).await }),

@@ -1,6 +1,6 @@
 //! Why a command did not do what was asked, and the exit code that says so.
 
-use std::process::ExitCode;
+use serde_json::{Value, json};
 
 use crate::client::{CallError, Problem};
 
@@ -40,14 +40,37 @@ pub(crate) enum Failure {
 impl Failure {
     /// The exit code: 1 where the node (or the file) said no, 2 for a wrong call, 3 where the node
     /// cannot be reached, 130 after Ctrl-C.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused { .. } | Self::Failed(_) => ExitCode::from(1),
-            Self::WrongCall(_) => ExitCode::from(2),
-            Self::Unreachable { .. } => ExitCode::from(3),
-            Self::Interrupted(_) => ExitCode::from(130),
-            Self::OutputClosed => ExitCode::SUCCESS,
+            Self::Refused { .. } | Self::Failed(_) => 1,
+            Self::WrongCall(_) => 2,
+            Self::Unreachable { .. } => 3,
+            Self::Interrupted(_) => 130,
+            Self::OutputClosed => 0,
         }
+    }
+
+    /// The failure for a program: the exit code with a name, the words, what to do about it, and the
+    /// node's problem document where it gave one.
+    pub(crate) fn to_json(&self) -> Value {
+        let (kind, message, problem) = match self {
+            Self::Refused { problem, .. } => {
+                ("refused", problem.summary().to_owned(), problem.document.as_ref())
+            }
+            Self::Failed(words) => ("failed", words.clone(), None),
+            Self::WrongCall(words) => ("wrong-call", words.clone(), None),
+            Self::Unreachable { what, .. } => ("unreachable", what.clone(), None),
+            Self::Interrupted(words) => ("interrupted", words.clone(), None),
+            Self::OutputClosed => ("output-closed", self.to_string(), None),
+        };
+        let mut error = json!({ "kind": kind, "message": message, "exit_code": self.exit_code() });
+        if let Some(advice) = self.advice() {
+            error["advice"] = advice.into();
+        }
+        if let Some(problem) = problem {
+            error["problem"] = problem.clone();
+        }
+        json!({ "error": error })
     }
 
     /// What to do about it, if there is something to say.
@@ -82,11 +105,10 @@ mod tests {
 
     #[test]
     fn scripts_can_tell_failures_apart() {
-        let code = |failure: Failure| format!("{:?}", failure.exit_code());
         let unreachable = Failure::Unreachable { what: String::new(), advice: String::new() };
-        assert_eq!(code(Failure::Failed(String::new())), format!("{:?}", ExitCode::from(1)));
-        assert_eq!(code(Failure::WrongCall(String::new())), format!("{:?}", ExitCode::from(2)));
-        assert_eq!(code(unreachable), format!("{:?}", ExitCode::from(3)));
-        assert_eq!(code(Failure::OutputClosed), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(Failure::Failed(String::new()).exit_code(), 1);
+        assert_eq!(Failure::WrongCall(String::new()).exit_code(), 2);
+        assert_eq!(unreachable.exit_code(), 3);
+        assert_eq!(Failure::OutputClosed.exit_code(), 0);
     }
 }

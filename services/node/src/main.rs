@@ -19,12 +19,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use self::{failure::Failure, output::Manner};
+
 fn main() -> ExitCode {
-    match commands::run(cli::Cli::parse()) {
+    let (done, manner) = match cli::Cli::try_parse() {
+        Ok(cli) => {
+            let manner = if cli.wants_json() { Manner::Json } else { Manner::Prose };
+            (commands::run(cli), manner)
+        }
+        // A call that cannot be read says in which manner it wants to be told so all the same.
+        Err(error) if error.use_stderr() && cli::says_json(std::env::args_os()) => {
+            let words = error.render().to_string();
+            (Err(Failure::WrongCall(words.trim_end().to_owned())), Manner::Json)
+        }
+        Err(error) => error.exit(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(&failure);
-            failure.exit_code()
+            output::complain(&failure, manner);
+            ExitCode::from(failure.exit_code())
         }
     }
 }

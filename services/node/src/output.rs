@@ -29,10 +29,23 @@ pub(crate) fn say(words: &str) {
     let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
+/// In which manner a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// In words.
+    Prose,
+    /// As an object on a line of its own, the last one. It goes to standard error too: standard output
+    /// has results and nothing else, so whatever reads them need not tell them from failures.
+    Json,
+}
+
 /// Says why a command failed and what to do about it.
-pub(crate) fn complain(failure: &Failure) {
+pub(crate) fn complain(failure: &Failure, manner: Manner) {
     if matches!(failure, Failure::OutputClosed) {
         return;
+    }
+    if manner == Manner::Json {
+        return say(&failure.to_json().to_string());
     }
     say(&format!("error: {failure}"));
     if let Some(advice) = failure.advice() {

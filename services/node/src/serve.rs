@@ -2,15 +2,16 @@
 
 mod error;
 mod greeting;
+mod health;
 mod workers;
 
 pub(crate) use error::Error;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tidelog_core::{Layout, Service};
+use tidelog_core::{Layout, Service, port::TaskId};
 use tidelog_driver::{Driver, Options};
-use tidelog_gateway::CorsOrigin;
+use tidelog_gateway::{CorsOrigin, Readiness};
 use tidelog_io_local::LocalLog;
 use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
 use tidelog_runtime::LocalQueries;
@@ -21,6 +22,7 @@ use tokio::{
 };
 
 use crate::settings::ServeSettings;
+use health::Health;
 use workers::Workers;
 
 /// How long requests under way are waited for when the node stops.
@@ -40,8 +42,10 @@ pub(crate) fn serve(settings: ServeSettings) -> Result<(), Error> {
         .block_on(TcpListener::bind(listen))
         .map_err(|source| Error::Listen { listen, source })?;
     let log = LocalLog::open(&settings.data, tidelog_io_local::Settings::new(layout))?;
-    let (workers, failed) = Workers::start(&log.transport(), services)?;
-    let served = runtime.block_on(serve_http(&settings, listener, &log, failed));
+    let health = Arc::new(Health::of(tasks(layout)));
+    let readiness = health.readiness();
+    let (workers, failed) = Workers::start(&log.transport(), services, &health)?;
+    let served = runtime.block_on(serve_http(&settings, listener, &log, readiness, failed));
     // The services go on until the last request was answered or given up.
     runtime.shutdown_timeout(Duration::from_secs(1));
     let worked = workers.stop();
@@ -54,7 +58,7 @@ pub(crate) fn serve(settings: ServeSettings) -> Result<(), Error> {
 }
 
 /// The services of a node.
-fn services() -> Vec<Box<dyn Service + Send + Sync>> {
+pub(crate) fn services() -> Vec<Box<dyn Service + Send + Sync>> {
     vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
@@ -63,11 +67,18 @@ fn services() -> Vec<Box<dyn Service + Send + Sync>> {
     ]
 }
 
+/// The tasks of a node: there is one node, so it has all.
+fn tasks(layout: Layout) -> impl Iterator<Item = TaskId> {
+    let names = services().into_iter().map(|service| service.spec().name);
+    names.flat_map(move |service| layout.all().map(move |partition| TaskId { service, partition }))
+}
+
 /// Speaks HTTP until the node is told to stop, or a worker has failed.
 async fn serve_http(
     settings: &ServeSettings,
     listener: TcpListener,
     log: &LocalLog,
+    readiness: Readiness,
     failed: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(Error::Runtime)?;
@@ -95,7 +106,8 @@ async fn serve_http(
     let gateway = tidelog_gateway::Settings {
         answer_timeout: settings.answer_timeout,
         drain_timeout: DRAIN_TIMEOUT,
-        cors_origin: CorsOrigin::from_list(settings.cors_origins.clone()),
+        cors_origin: CorsOrigin::from_list(&settings.cors_origins)?,
+        readiness,
         ..tidelog_gateway::Settings::default()
     };
     let greeting = async {

@@ -4,7 +4,8 @@
 //! and commits what they did. It is one piece of code, generic over the transport, used unchanged in
 //! production (a thread of its own that blocks on it) and in simulation (a local task). It has no
 //! executor, no timer, no thread and no clock of its own: everything that it waits for is
-//! [`Session::next`], which ends with a record, an outcome or a deadline.
+//! [`Session::next`], which ends with a record, an outcome or a deadline, and between two sessions
+//! [`Transport::pause`].
 //!
 //! [`LocalQueries`] answers queries from snapshots of the tasks of this process.
 //!
@@ -19,6 +20,7 @@
 //! - A timeout comes only after the task has read what its inputs held when the deadline passed.
 //! - Nothing fails forever in silence, or without pause: what fails again and again ends [`run`].
 //!
+//! [`Transport::pause`]: tidelog_core::port::Transport::pause
 //! [`Session::next`]: tidelog_core::port::Session::next
 //! [`CommitOutcome::Committed`]: tidelog_core::port::CommitOutcome::Committed
 

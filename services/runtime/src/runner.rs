@@ -18,7 +18,10 @@ use tidelog_core::{
 };
 use tracing::{Instrument, info, info_span, warn};
 
-use self::worker::{Interrupt, Worker};
+use self::{
+    recovery::delay,
+    worker::{Interrupt, Worker},
+};
 use crate::{RunError, Settings, Watch};
 
 /// Runs a service until `stop` completes, which ends every wait; then commits what there is and
@@ -97,7 +100,11 @@ async fn run_until<T: Transport, S: Service + ?Sized>(
                 if lost >= settings.failures_max {
                     return Err(RunError::Lost { times: lost, reason });
                 }
-                warn!(times = lost, %reason, "the session was lost: joining again");
+                let pause = delay(lost, settings);
+                warn!(times = lost, %reason, ?pause, "the session was lost: joining again");
+                if race(stop.as_mut(), transport.pause(pause)).await.is_none() {
+                    return Ok(());
+                }
             }
         }
     }

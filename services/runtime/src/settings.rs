@@ -18,9 +18,10 @@ pub struct Settings {
     /// Failures in a row after which the runner gives up: of one task, or of the session.
     pub failures_max: u32,
     /// How long a task waits before it is restored after its second failure in a row; after each
-    /// further one twice as long. After the first it does not wait.
+    /// further one twice as long. After the first it does not wait. The runner waits as long before it
+    /// joins again when its session was lost.
     pub retry_delay: Duration,
-    /// How long it waits at most.
+    /// How long either waits at most.
     pub retry_delay_max: Duration,
     /// How long a task waits for its next timeout if the last one neither did anything nor moved the
     /// deadline.

@@ -1,6 +1,6 @@
 //! Who owns a partition, and what becomes of it when that changes.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use futures_util::future::join;
 use tidelog_core::{
@@ -11,8 +11,8 @@ use tidelog_core::{
 use crate::{
     Backend, Fresh,
     harness::{
-        FOLLOWER, INPUTS, Member, OUTPUTS, SORTER, Step, append, layout, number, payloads, record,
-        rows, send,
+        FOLLOWER, GLANCE, INPUTS, Member, OUTPUTS, SORTER, Step, append, layout, number, payloads,
+        record, rows, send,
     },
 };
 
@@ -254,4 +254,17 @@ fn assert_not_committed(outcome: Result<CommitOutcome, SessionError>) {
         }
         other => panic!("an evicted owner's commit ended with {other:?}"),
     }
+}
+
+/// A pause between two sessions takes as long as it says.
+pub fn a_pause_takes_as_long_as_it_says<B: Backend>(fresh: Fresh<'_, B>) {
+    let backend = fresh(layout(1));
+    backend.block_on(async {
+        let (transport, client) = (backend.transport(), backend.client());
+        for length in [GLANCE, Duration::ZERO] {
+            let until = client.now().plus(length);
+            transport.pause(length).await;
+            assert!(client.now() >= until, "the pause ended before its time");
+        }
+    });
 }

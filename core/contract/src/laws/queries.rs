@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use tidelog_core::{
-    Overlay, PartitionId, Position, TableId, Tables,
+    Offset, Overlay, PartitionId, Position, TableId, Tables,
     port::{AskError, Client, Snapshots, TaskCommit, TaskId},
 };
 
@@ -99,5 +99,26 @@ pub fn a_snapshot_says_when_its_task_does_not_get_that_far<B: Answering>(fresh: 
         let outcome = snapshots.snapshot(TASK, Some(position)).await.map(drop);
         assert_eq!(outcome, Err(AskError::NotReached { task: TASK, position }));
         assert!(client.now().plus(GLANCE) < until, "it was told too late to be of use");
+    });
+}
+
+/// A record that the log does not have is not waited for where that is known. Where it is not, the
+/// task does not get that far.
+pub fn a_snapshot_does_not_come_from_a_record_that_there_is_not<B: Answering>(fresh: Fresh<'_, B>) {
+    let backend = fresh(layout(1));
+    backend.block_on(async {
+        let (client, snapshots) = (backend.client(), backend.snapshots());
+        let _member = Member::join_all(&backend.transport(), &SORTER).await;
+        append(&client, vec![record(INPUTS[0], TASK.partition, "k", "v")]).await;
+        let (_, end) = client.bounds(INPUTS[0], TASK.partition).await.expect("bounds");
+        let position =
+            Position { topic: INPUTS[0], partition: TASK.partition, offset: Offset(end.0 + 1_000) };
+        match snapshots.snapshot(TASK, Some(position)).await.map(drop) {
+            Err(AskError::Beyond { position: of, end: ends }) => {
+                assert_eq!((of, ends), (position, end));
+            }
+            Err(AskError::NotReached { position: of, .. }) => assert_eq!(of, position),
+            other => panic!("{other:?}"),
+        }
     });
 }

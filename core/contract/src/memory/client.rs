@@ -99,6 +99,11 @@ impl Memory {
 
     /// Waits until a task has read a record.
     pub(super) async fn reached(&self, task: TaskId, position: Position) -> Result<(), AskError> {
+        // Nobody can have been told of a record that is not there.
+        let end = self.world().log(position.topic, task.partition).end;
+        if position.partition == task.partition && position.offset >= end {
+            return Err(AskError::Beyond { position, end });
+        }
         let until = self.time().plus(REACHED_WITHIN);
         let reached = self.wait(Some(until), |memory| {
             let world = memory.world();

@@ -39,6 +39,8 @@ pub enum Flaw {
     GivesRecordsWhileCommitting,
     /// Waiting until a point in time ends at once.
     DoesNotWait,
+    /// A pause ends at once.
+    DoesNotPause,
     /// A record does not wake who waits for it.
     DoesNotWakeReaders,
     /// What is for every partition goes to the first.

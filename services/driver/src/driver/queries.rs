@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 
 use futures_util::future::{self, Either, try_join_all};
 use tidelog_core::{
-    CollectionId, DatabaseId, EntityId, Position, RequestId, ServiceName, Timestamp, Topic,
+    CollectionId, DatabaseId, EntityId, RequestId, ServiceName, Timestamp, Topic,
     limits::{PAGE_BYTES_MAX, PAGE_ITEMS_MAX, REQUEST_PENDING_FOR},
     port::{AskError, TaskId},
     query::{Answer, DatabaseView, EntityView, Page, Query, Scope},
@@ -15,27 +15,29 @@ use crate::{
     answer::{Listing, RequestState},
     error::Error,
     merge::{Item, Room, merge},
+    positions::Positions,
 };
 
 /// A query that is not answered by its deadline gives [`Error::Unavailable`].
 impl Driver {
-    /// An entity, if it exists. With `at_least`, the position of an answer, what that answer told
-    /// is seen; a position that is not of this entity's partition says nothing about it. The same
-    /// goes for lists.
+    /// An entity, if it exists. With `at_least`, the positions of answers, what those answers told is
+    /// seen; a position that is not of this entity's partition says nothing about it. The same goes
+    /// for lists.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if the entity's task cannot be asked, or does not get that far.
+    /// [`Error::Unavailable`] if the entity's task cannot be asked, or does not get that far;
+    /// [`Error::NoSuchPosition`] if nothing can.
     pub async fn read(
         &self,
         id: &EntityId,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Option<EntityView>, Error> {
         let partition = self.layout().partition(id.as_str());
         let task = TaskId { service: ServiceName::EntityStorage, partition };
         let Answer::Entity(entity) =
-            self.ask(task, Query::Entity(id.clone()), at_least, deadline).await?
+            self.ask(task, Query::Entity(id.clone()), &at_least.into(), deadline).await?
         else {
             return Err(another_question());
         };
@@ -53,12 +55,13 @@ impl Driver {
         scope: &Scope,
         after: Option<&str>,
         limit: usize,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Listing<EntityView>, Error> {
+        let at_least = at_least.into();
         let ask = |after: Option<Box<str>>, limit| {
             let query = Query::Entities { scope: scope.clone(), after, limit };
-            self.ask_all(ServiceName::EntityStorage, query, at_least, deadline, |answer| {
+            self.ask_all(ServiceName::EntityStorage, query, &at_least, deadline, |answer| {
                 if let Answer::Entities(page) = answer { Some(page) } else { None }
             })
         };
@@ -91,12 +94,12 @@ impl Driver {
         database: &DatabaseId,
         after: Option<&str>,
         limit: usize,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let (database, after) = (database.clone(), after.map(Into::into));
-        self.names(|limit| Query::Collections { database, after, limit }, limit, at_least, deadline)
-            .await
+        let query = |limit| Query::Collections { database, after, limit };
+        self.names(query, limit, &at_least.into(), deadline).await
     }
 
     /// A page of the names of a collection's zones that have entities.
@@ -109,12 +112,12 @@ impl Driver {
         collection: &CollectionId,
         after: Option<&str>,
         limit: usize,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let (collection, after) = (collection.clone(), after.map(Into::into));
-        self.names(|limit| Query::Zones { collection, after, limit }, limit, at_least, deadline)
-            .await
+        let query = |limit| Query::Zones { collection, after, limit };
+        self.names(query, limit, &at_least.into(), deadline).await
     }
 
     /// A database, if it has been provisioned: from the table that the connection follows, or,
@@ -127,10 +130,11 @@ impl Driver {
     pub async fn database(
         &self,
         id: &DatabaseId,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Option<DatabaseView>, Error> {
-        if at_least.is_none()
+        let at_least = at_least.into();
+        if at_least.is_empty()
             && let Some(view) = self.shared.handle.databases.borrow().get(id)
         {
             return Ok(Some(view.clone()));
@@ -138,7 +142,7 @@ impl Driver {
         let partition = self.layout().partition(id.as_str());
         let task = TaskId { service: ServiceName::SchemaStorage, partition };
         let query = Query::Database(id.clone());
-        let Answer::Database(view) = self.ask(task, query, at_least, deadline).await? else {
+        let Answer::Database(view) = self.ask(task, query, &at_least, deadline).await? else {
             return Err(another_question());
         };
         Ok(view)
@@ -160,14 +164,16 @@ impl Driver {
         &self,
         after: Option<&str>,
         limit: usize,
-        at_least: Option<Position>,
+        at_least: impl Into<Positions>,
         deadline: Timestamp,
     ) -> Result<Listing<DatabaseView>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
         let query = Query::Databases { after: after.map(Into::into), limit: count(room.items) };
-        let pages = self.ask_all(ServiceName::SchemaStorage, query, at_least, deadline, |answer| {
-            if let Answer::Databases(page) = answer { Some(page) } else { None }
-        });
+        let at_least = at_least.into();
+        let pages =
+            self.ask_all(ServiceName::SchemaStorage, query, &at_least, deadline, |answer| {
+                if let Answer::Databases(page) = answer { Some(page) } else { None }
+            });
         Ok(merge(pages.await?, room))
     }
 
@@ -184,7 +190,8 @@ impl Driver {
         let partition = self.layout().partition(id.name.client.prefix());
         let task = TaskId { service: ServiceName::ResponseAccumulator, partition };
         let query = Query::Request(id.clone());
-        let Answer::Request(view) = self.ask(task, query, None, deadline).await? else {
+        let Answer::Request(view) = self.ask(task, query, &Positions::default(), deadline).await?
+        else {
             return Err(another_question());
         };
         let may_be_under_way = self.now() < id.first_sent.plus(REQUEST_PENDING_FOR);
@@ -202,7 +209,7 @@ impl Driver {
         &self,
         query: impl FnOnce(u32) -> Query,
         limit: usize,
-        at_least: Option<Position>,
+        at_least: &Positions,
         deadline: Timestamp,
     ) -> Result<Listing<Box<str>>, Error> {
         let room = Room { items: limit.clamp(1, PAGE_ITEMS_MAX), bytes: PAGE_BYTES_MAX };
@@ -218,7 +225,7 @@ impl Driver {
         &self,
         service: ServiceName,
         query: Query,
-        at_least: Option<Position>,
+        at_least: &Positions,
         deadline: Timestamp,
         page: impl Fn(Answer) -> Option<Page<T>>,
     ) -> Result<Vec<Page<T>>, Error> {
@@ -234,7 +241,7 @@ impl Driver {
         &self,
         task: TaskId,
         query: Query,
-        at_least: Option<Position>,
+        at_least: &Positions,
         deadline: Timestamp,
     ) -> Result<Answer, Error> {
         self.until(deadline, self.ask_task(task, query, at_least)).await
@@ -262,17 +269,18 @@ impl Driver {
         &self,
         task: TaskId,
         query: Query,
-        at_least: Option<Position>,
+        at_least: &Positions,
     ) -> Result<Answer, Error> {
-        let at_least = at_least.filter(|position| {
-            Some(position.topic) == told_by(task.service) && position.partition == task.partition
-        });
+        let at_least = told_by(task.service).and_then(|topic| at_least.of(topic, task.partition));
         match self.shared.queries.ask(task, query, at_least).await {
             Ok(Answer::Unreadable) => Err(unreadable(task, "its state could not be read")),
             Ok(Answer::NotOffered) => Err(unavailable("the task answers no such question")),
             Ok(answer) => Ok(answer),
+            Err(AskError::Beyond { position, end }) => Err(Error::NoSuchPosition { position, end }),
             Err(AskError::Unavailable(reason)) => Err(unreadable(task, &reason)),
-            Err(error) => Err(unavailable(&error.to_string())),
+            Err(error @ (AskError::NotOwner(_) | AskError::NotReached { .. })) => {
+                Err(unavailable(&error.to_string()))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the log and the services say about requests.
 
 use tidelog_core::{
+    Timestamp,
     message::{CompleteResponse, PartialResponse},
     port::AppendOutcome,
 };
@@ -34,33 +35,46 @@ impl<R> Requests<R> {
 
     pub(super) fn partial(&mut self, response: PartialResponse) {
         self.task_time = self.task_time.max(response.time);
-        // The parts of a batch are gathered by the response accumulator.
-        if response.part.of != 1 {
-            return;
-        }
         let Some(slot) = self.slot(&response.request) else { return };
         let Some(entry) = self.entry(slot) else { return };
-        let PartialResponse { request, answer, position, .. } = response;
-        let reply = match entry.is_batch {
-            true => Reply::Batch(BatchAnswered { request, parts: vec![Some(answer)] }),
-            false => Reply::One(Answered { request, answer, position }),
+        let PartialResponse { request, part, answer, position, .. } = response;
+        let reply = match &mut entry.gathering {
+            // The parts of a batch are gathered by the response accumulator.
+            Some(gathering) if part.of != 1 => {
+                gathering.add(part, position);
+                let Some(answered) = gathering.complete() else { return };
+                Reply::Batch(answered)
+            }
+            Some(gathering) => {
+                gathering.add(part, position);
+                let parts = vec![Some(answer)];
+                let positions = gathering.positions(&parts).unwrap_or_default();
+                Reply::Batch(BatchAnswered { request, parts, positions })
+            }
+            None if part.of != 1 => return,
+            None => Reply::One(Answered { request, answer, position }),
         };
         self.end(slot, Ok(reply));
     }
 
-    pub(super) fn complete(&mut self, response: CompleteResponse) {
+    pub(super) fn complete(&mut self, now: Timestamp, response: CompleteResponse) {
         self.task_time = self.task_time.max(response.time);
         let Some(slot) = self.slot(&response.request) else { return };
         let Some(entry) = self.entry(slot) else { return };
-        if !entry.is_batch {
-            return;
-        }
-        let is_whole = response.is_whole();
+        let (is_whole, is_wanted) = (response.is_whole(), entry.reply.is_some());
+        let Some(gathering) = &mut entry.gathering else { return };
         let CompleteResponse { request, parts, .. } = response;
-        let reply = Ok(Reply::Batch(BatchAnswered { request, parts }));
+        let positions = gathering.positions(&parts);
+        let is_placed = positions.is_some();
+        let answered = BatchAnswered { request, parts, positions: positions.unwrap_or_default() };
         match is_whole {
-            true => self.end(slot, reply),
-            false => self.linger(slot, reply),
+            true if is_placed || !is_wanted => self.end(slot, Ok(Reply::Batch(answered))),
+            true => self.update(slot, |entry| {
+                if let Some(gathering) = &mut entry.gathering {
+                    gathering.hold(now, answered);
+                }
+            }),
+            false => self.linger(slot, Ok(Reply::Batch(answered))),
         }
     }
 

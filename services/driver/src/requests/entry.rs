@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidelog_core::{ClientId, RequestId, RequestName, Timestamp, port::Append};
 
-use super::{Awaits, Requests, Token};
+use super::{Awaits, Requests, Token, gathering::Gathering};
 use crate::options::RESEND_AFTER_MAX;
 
 /// Which of the driver's requests it is: a name of the client, and a number under it.
@@ -40,7 +40,8 @@ pub(super) struct Alarm<R> {
 #[derive(Debug)]
 pub(super) struct Entry<R> {
     pub(super) token: Token,
-    pub(super) is_batch: bool,
+    /// What has been seen of its parts, if it is a batch.
+    pub(super) gathering: Option<Box<Gathering>>,
     /// The time that it is stamped with.
     pub(super) first_sent: Timestamp,
     /// When its outcome is unknown for good.
@@ -71,7 +72,7 @@ impl<R> Entry<R> {
     ) -> Self {
         Self {
             token,
-            is_batch,
+            gathering: is_batch.then(Box::default),
             first_sent,
             give_up_at: Timestamp::MAX,
             append: Some(append),
@@ -145,7 +146,19 @@ impl<R> Entry<R> {
     pub(super) fn next_wake(&self) -> Timestamp {
         let deadline = self.alarm.as_ref().map_or(Timestamp::MAX, |alarm| alarm.deadline);
         let resend_at = self.append.as_ref().map_or(Timestamp::MAX, |_| self.resend_at);
-        self.give_up_at.min(deadline).min(resend_at)
+        let held_until = self.held_until().unwrap_or(Timestamp::MAX);
+        self.give_up_at.min(deadline).min(resend_at).min(held_until)
+    }
+
+    /// Until when its answer is kept back, if it is there and kept back.
+    fn held_until(&self) -> Option<Timestamp> {
+        self.gathering.as_ref()?.held_until()
+    }
+
+    /// Whether its answer is kept back, and is not to be any longer.
+    pub(super) fn is_held_too_long(&self, now: Timestamp) -> bool {
+        let is_overdue = self.alarm.as_ref().is_some_and(|alarm| alarm.deadline <= now);
+        self.held_until().is_some_and(|until| until <= now || self.give_up_at <= now || is_overdue)
     }
 }
 

@@ -22,7 +22,7 @@ impl State {
             let position = Position { topic, partition, offset };
             match Message::decode(topic, &append.payload).expect("drivers write what can be read") {
                 Message::EntityPatch(patch) => self.change(patch, position),
-                Message::EntityBatch(batch) => self.change_all(batch),
+                Message::EntityBatch(batch) => self.change_all(batch, position),
                 Message::SchemaPatch(patch) => self.provision(patch, position),
                 other => panic!("no driver writes {other:?}"),
             }
@@ -44,13 +44,19 @@ impl State {
         PartAnswer { target: target.into(), outcome, value: None, replayed: false }
     }
 
-    fn change_all(&mut self, batch: EntityBatch) {
+    fn change_all(&mut self, batch: EntityBatch, position: Position) {
         let answer = self.answer(&batch.origin, "a part");
-        let answers = (0..batch.parts.len())
-            .map(|part| (!self.missing_parts.contains(&part)).then(|| answer.clone()));
+        let answers: Vec<_> = (0..batch.parts.len())
+            .map(|part| (!self.missing_parts.contains(&part)).then(|| answer.clone()))
+            .collect();
+        let of = u32::try_from(answers.len()).expect("a few parts");
+        for (number, answer) in (1..).zip(&answers) {
+            let Some(answer) = answer else { continue };
+            self.respond_part(&batch.origin, Part { number, of }, answer.clone(), position);
+        }
         let response = CompleteResponse {
             request: batch.origin.request(),
-            parts: answers.collect(),
+            parts: answers,
             time: Timestamp::from_millis(self.now),
         };
         self.publish(&Message::CompleteResponse(response));
@@ -71,9 +77,19 @@ impl State {
     }
 
     fn respond(&mut self, origin: &Origin, answer: PartAnswer, position: Position) {
+        self.respond_part(origin, Part::ONLY, answer, position);
+    }
+
+    fn respond_part(
+        &mut self,
+        origin: &Origin,
+        part: Part,
+        answer: PartAnswer,
+        position: Position,
+    ) {
         let response = PartialResponse {
             request: origin.request(),
-            part: Part::ONLY,
+            part,
             answer,
             position,
             time: Timestamp::from_millis(self.now),

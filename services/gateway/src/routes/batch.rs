@@ -15,7 +15,12 @@ use crate::{
     batch::Batch,
     failure::{Failure, IDEMPOTENT_REPLAYED},
     gateway::{Answer, Arrival},
-    headers::{condition::no_condition, media, prefer::PREFERENCE_APPLIED},
+    headers::{
+        condition::no_condition,
+        media,
+        position::{TIDELOG_POSITION, positions_value},
+        prefer::PREFERENCE_APPLIED,
+    },
     json::Json,
     limits::BATCH_BODY_BYTES_MAX,
     path, respond,
@@ -100,6 +105,9 @@ fn with_headers(
         answer.as_ref().is_none_or(has)
     });
     let headers = response.headers_mut();
+    if let Some(positions) = positions_value(&answered.positions) {
+        headers.insert(TIDELOG_POSITION, positions);
+    }
     if answered.parts.iter().flatten().any(|answer| answer.replayed) {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }

@@ -20,7 +20,7 @@ use crate::{
         condition::{condition, entity_tag},
         key::idempotency_key,
         media,
-        position::{TIDELOG_POSITION, position, position_value},
+        position::{TIDELOG_POSITION, position_value},
         prefer::{PREFERENCE_APPLIED, Prefer},
     },
     json::Json,
@@ -33,18 +33,18 @@ use crate::{
 pub(super) async fn list(arrival: Arrival) -> Answer {
     let list = List { name: "databases", path: "/v1/databases".to_owned() };
     let slice = list.slice(&arrival)?;
-    let at_least = position(arrival.headers())?;
+    let at_least = arrival.at_least()?;
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
     let listing = driver.databases(after, slice.limit, at_least, deadline).await?;
-    Ok(list.page(&slice, listing, |json, view| write_database(json, &view)))
+    list.page(&arrival.gateway, &slice, listing, |json, view| write_database(json, &view))
 }
 
 /// GET databases/{db}
 pub(super) async fn read(arrival: Arrival) -> Answer {
     let id: DatabaseId = path::id(arrival.path(), "/v1/databases/", "")?;
     let condition = condition(arrival.headers())?;
-    let at_least = position(arrival.headers())?;
+    let at_least = arrival.at_least()?;
     let gateway = &arrival.gateway;
     let view = gateway.driver().database(&id, at_least, gateway.deadline()).await?;
     let view = view.ok_or_else(|| unknown_database(&id))?;

@@ -19,7 +19,6 @@ use crate::{
     headers::{
         condition::{condition, no_condition},
         media::{self, PatchType},
-        position::position,
     },
     limits::{DOCUMENT_BODY_BYTES_MAX, PATCH_BODY_BYTES_MAX},
     path, respond,
@@ -35,7 +34,7 @@ async fn read(arrival: Arrival) -> Answer {
     let id = entity_id(&arrival)?;
     let headers = arrival.headers();
     let condition = condition(headers)?;
-    let at_least = position(headers)?;
+    let at_least = arrival.at_least()?;
     let gateway = &arrival.gateway;
     let entity = gateway.driver().read(&id, at_least, gateway.deadline()).await?;
     let Some(EntityView { revision, value, .. }) = entity else {
@@ -44,7 +43,9 @@ async fn read(arrival: Arrival) -> Answer {
         return Err(Failure::new(ProblemKind::NotFound, detail));
     };
     if condition.holds(Some(revision)) {
-        return Ok(respond::entity(revision, value));
+        let text = respond::text(value);
+        let text = if text.len() > UNCOUNTED_BYTES_MAX { gateway.hold(text)? } else { text };
+        return Ok(respond::entity(revision, text));
     }
     if condition.matches.is_some_and(|wanted| !wanted.holds(Some(revision))) {
         let detail = format_args!("{id} is at revision {revision}, which If-Match does not name");
@@ -169,6 +170,10 @@ fn derived_name(zone: &ZoneId, key: &IdempotencyKey) -> Uuid {
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
+
+/// Bytes of a document whose answer is not counted among those held: on all connections together they
+/// are no more than what is.
+const UNCOUNTED_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Whether the gateway lives and is ready, and what its problems mean.
 
 use axum::{
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -9,17 +10,27 @@ use tidelog_core::ProblemKind;
 use crate::{
     failure::Failure,
     gateway::{Answer, Arrival},
-    problem, respond,
+    headers::host::check_host,
+    problem::{self, Kind},
+    readiness::Complaint,
+    respond,
 };
 
-/// GET /healthz: the process answers.
-pub(super) async fn alive() -> Response {
-    respond::json(StatusCode::OK, r#"{"status":"alive"}"#)
+/// GET /healthz: the process answers, whether the gateway is ready or not.
+pub(super) async fn alive(request: Request) -> Answer {
+    check_host(request.version(), request.headers())?;
+    Ok(respond::json(StatusCode::OK, r#"{"status":"alive"}"#))
 }
 
-/// GET /readyz: the gateway knows the databases. One that does not has refused the request already.
-pub(super) async fn ready(_: Arrival) -> Response {
-    respond::json(StatusCode::OK, r#"{"status":"ready"}"#)
+/// GET /readyz: the gateway knows the databases, and all tasks of the node do their work. A gateway
+/// that does not know them has refused the request already.
+pub(super) async fn ready(arrival: Arrival) -> Answer {
+    match arrival.gateway.settings().readiness.complaint() {
+        None => Ok(respond::json(StatusCode::OK, r#"{"status":"ready"}"#)),
+        Some(Complaint { detail, tasks }) => {
+            Err(Failure::new(Kind::TasksNotRunning, detail).of_tasks(tasks))
+        }
+    }
 }
 
 /// GET /problems/{name}: what the type of a problem leads to.

@@ -1,7 +1,8 @@
-//! Telling a connection that there are too many.
+//! Answering a connection without hyper, and closing it.
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -10,11 +11,11 @@ use tokio::{
 
 use crate::{failure::write_problem, json::Json, problem::Kind};
 
-/// Answers a connection with 503 without reading its request, and closes it.
-pub(super) async fn refuse(mut stream: TcpStream) {
+/// Answers a connection without reading its request, and closes it.
+pub(super) async fn refuse(mut stream: TcpStream, kind: Kind, detail: &str) {
     // Whatever goes wrong, the connection is to be closed.
     let _ = timeout(REFUSAL_TIMEOUT, async {
-        stream.write_all(&answer()).await?;
+        stream.write_all(&answer(kind, detail)).await?;
         stream.shutdown().await?;
         // Closing with bytes unread would take the answer back.
         let mut unread = [0; 4_096];
@@ -30,13 +31,15 @@ pub(super) async fn refuse(mut stream: TcpStream) {
     .await;
 }
 
-fn answer() -> Vec<u8> {
+fn answer(kind: Kind, detail: &str) -> Vec<u8> {
     let mut json = Json::default();
-    write_problem(&mut json, Kind::Busy, "there are too many connections", None, None, None);
+    write_problem(&mut json, kind, detail, None, None, None);
     let body = json.into_bytes();
+    let status = kind.row().status;
+    let wait = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" };
     let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         retry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n{wait}connection: close\r\n\
+         content-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), &body].concat()

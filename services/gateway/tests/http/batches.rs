@@ -10,6 +10,44 @@ fn batch(parts: Value) -> String {
     json!({ "parts": parts }).to_string()
 }
 
+/// Reads answered from the position of a batch show what the batch did, whichever task they ask.
+#[test]
+fn a_batch_tells_positions_at_which_its_own_writes_are_read() {
+    script(async |shop| {
+        let ids: Vec<_> = (0..20).map(|n| format!("shop/orders/eu/{n}")).collect();
+        let part = |id: &String| json!({"op": "create", "entity": id, "value": id});
+        let mut parts: Vec<_> = ids.iter().map(part).collect();
+        parts.push(json!({"op": "create", "entity": "another/orders/eu/1", "value": 1}));
+        let body = json!({ "parts": parts }).to_string();
+        let answer = shop.post("/v1/databases/shop/batch", body).await.is(200);
+        let positions = answer.header("tidelog-position").expect("positions").to_owned();
+        let elements: Vec<_> = positions.split(',').collect();
+        assert!(elements[0].starts_with("entity-patches:"), "{positions}");
+        assert_eq!(elements.len(), 3, "one of each partition: {positions}");
+        for id in &ids {
+            let ask = shop.get(&format!("/v1/entities/{id}"));
+            ask.with("tidelog-position", &positions).await.is(200).says(&format!("{id:?}"));
+        }
+        let list = shop.get("/v1/zones/shop/orders/eu/entities");
+        let list = list.with("tidelog-position", &positions).await.is(200);
+        assert_eq!(list.json()["entities"].as_array().map(Vec::len), Some(20));
+        // Each of them counts.
+        let beyond = positions.replace(elements[1], "1:99999");
+        let beyond =
+            shop.get("/v1/zones/shop/orders/eu/entities").with("tidelog-position", &beyond);
+        beyond.await.fails(400, "unknown-position", "entity-patches:1:99999");
+    });
+}
+
+#[test]
+fn a_batch_that_changes_nothing_tells_no_position() {
+    script(async |shop| {
+        let body = r#"{"parts":[{"op":"create","entity":"another/orders/eu/1","value":1}]}"#;
+        let answer = shop.post("/v1/databases/shop/batch", body).await.is(200);
+        answer.lacks("tidelog-position");
+    });
+}
+
 #[test]
 fn parts_are_answered_in_order_with_the_statuses_of_single_calls() {
     script(async |shop| {

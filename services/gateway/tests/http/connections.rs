@@ -34,7 +34,31 @@ fn a_header_that_does_not_come_to_an_end_is_given_up() {
     script_with(settings, async |shop| {
         let mut stream = connect(&shop, "GET / HTTP/1.1\r\nx-slow: ").await;
         let text = read_all(&mut stream).await;
-        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+        assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text}");
+        assert!(text.contains("connection: close\r\n"), "{text}");
+        assert!(text.contains("/problems/header-timeout"), "{text}");
+    });
+}
+
+#[test]
+fn a_second_header_that_does_not_come_to_an_end_is_given_up_after_the_first_answer() {
+    let settings = Settings { header_timeout: Duration::from_millis(200), ..settings() };
+    script_with(settings, async |shop| {
+        let mut stream = connect(&shop, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.expect("an answer");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream.write_all(b"GET /healthz HT").await.expect("the server reads");
+        let text = read_all(&mut stream).await;
+        assert!(text.contains("{\"status\":\"alive\"}HTTP/1.1 408"), "{text}");
+    });
+}
+
+#[test]
+fn a_connection_that_asks_for_nothing_is_closed_without_a_word() {
+    let settings = Settings { header_timeout: Duration::from_millis(200), ..settings() };
+    script_with(settings, async |shop| {
+        assert_eq!(read_all(&mut connect(&shop, "").await).await, "");
     });
 }
 
@@ -78,6 +102,24 @@ fn what_is_no_http_is_answered_with_400_and_closed() {
 }
 
 #[test]
+fn a_request_names_one_host() {
+    script(async |shop| {
+        let body = "content-length: 2\r\n\r\n{}";
+        for host in ["", "host: a\r\nhost: b\r\n", "host: a\r\nhost: a\r\n", "host: a b\r\n"] {
+            for start in [format!("PUT {PATH}"), "GET /healthz".into(), "OPTIONS /".into()] {
+                let request = format!("{start} HTTP/1.1\r\n{host}{body}");
+                let text = read_all(&mut connect(&shop, &request).await).await;
+                assert!(text.starts_with("HTTP/1.1 400"), "{host:?}: {text}");
+                assert!(text.contains("/problems/bad-request") && text.contains("Host"), "{text}");
+            }
+        }
+        let old = read_all(&mut connect(&shop, "GET /healthz HTTP/1.0\r\n\r\n").await).await;
+        assert!(old.starts_with("HTTP/1.0 200"), "{old}");
+        shop.get(PATH).await.is(404);
+    });
+}
+
+#[test]
 fn a_chunked_body_is_taken() {
     script(async |shop| {
         let request = format!(
@@ -86,6 +128,40 @@ fn a_chunked_body_is_taken() {
         );
         let text = read_all(&mut connect(&shop, &request).await).await;
         assert!(text.starts_with("HTTP/1.1 201") && text.ends_with("{\"n\":1}"), "{text}");
+    });
+}
+
+#[test]
+fn a_body_in_another_transfer_coding_is_refused() {
+    script(async |shop| {
+        for coding in ["gzip, chunked", "chunked, chunked", "identity, chunked"] {
+            let request = format!(
+                "PUT {PATH} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: {coding}\r\n\r\n1\r\n7\r\n0\r\n\r\n"
+            );
+            let text = read_all(&mut connect(&shop, &request).await).await;
+            assert!(text.starts_with("HTTP/1.1 400"), "{coding}: {text}");
+            assert!(text.contains("no other Transfer-Encoding"), "{coding}: {text}");
+        }
+        shop.get(PATH).await.is(404);
+    });
+}
+
+/// Where a proxy in front may have seen the body end elsewhere, what comes after it is not taken for
+/// a request (RFC 9112, section 6.1).
+#[test]
+fn after_a_body_of_two_lengths_the_connection_is_closed() {
+    script(async |shop| {
+        let length = "content-length: 4\r\n";
+        let chunked = "transfer-encoding: chunked\r\n";
+        for (one, other) in [(length, chunked), (chunked, length)] {
+            let request = format!(
+                "GET {PATH} HTTP/1.1\r\nhost: x\r\n{one}{other}\r\n0\r\n\r\n\
+                 PUT {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n7"
+            );
+            let text = read_all(&mut connect(&shop, &request).await).await;
+            assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
+        }
+        shop.get(PATH).await.is(404);
     });
 }
 

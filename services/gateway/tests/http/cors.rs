@@ -8,7 +8,7 @@ const PATH: &str = "/v1/entities/shop/orders/eu/42";
 const ALLOWED: &str = "access-control-allow-origin";
 
 fn only(origin: &str) -> Settings {
-    Settings { cors_origin: CorsOrigin::from_list(vec![origin.to_owned()]), ..settings() }
+    Settings { cors_origin: CorsOrigin::from_list(&[origin]).expect("an origin"), ..settings() }
 }
 
 #[test]
@@ -33,6 +33,20 @@ fn a_page_of_an_allowed_origin_may_read_answers_and_their_headers() {
         other.lacks(ALLOWED).has("vary", "Origin");
         shop.get(PATH).await.is(200).lacks(ALLOWED).has("vary", "Origin");
     });
+}
+
+#[test]
+fn an_origin_is_let_in_however_it_is_written() {
+    for set in ["https://APP.example", "https://app.example:443", "https://app.example/"] {
+        script_with(only(set), async |shop| {
+            for asks in ["https://app.example", "https://app.example:443", "https://App.Example"] {
+                shop.get(PATH).with("origin", asks).await.is(404).has(ALLOWED, asks);
+            }
+            for asks in ["http://app.example", "https://app.example:444", "null", "nonsense"] {
+                shop.get(PATH).with("origin", asks).await.is(404).lacks(ALLOWED);
+            }
+        });
+    }
 }
 
 #[test]

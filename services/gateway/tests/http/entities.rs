@@ -1,5 +1,7 @@
 //! One entity: PUT, GET, HEAD, DELETE, POST to a zone.
 
+use std::time::Duration;
+
 use crate::system::script;
 
 const PATH: &str = "/v1/entities/shop/orders/eu/42";
@@ -89,7 +91,27 @@ fn a_read_is_at_least_as_new_as_the_position_that_it_names() {
         answer.fails(400, "bad-request", "topic:partition:offset");
         let (rest, _) = position.rsplit_once(':').expect("an offset");
         let beyond = shop.get(PATH).with("tidelog-position", &format!("{rest}:99999")).await;
-        beyond.fails(503, "unavailable", "has not got to").has("retry-after", "1");
+        beyond.fails(400, "unknown-position", "forget it and read without").lacks("retry-after");
+        for partition in 0..3 {
+            let last = format!("entity-patches:{partition}:{}", u64::MAX);
+            let list = shop.get("/v1/zones/shop/orders/eu/entities");
+            list.with("tidelog-position", &last).await.fails(400, "unknown-position", &last);
+        }
+        let elsewhere = shop.get(PATH).with("tidelog-position", "entity-patches:3:0").await;
+        elsewhere.fails(400, "unknown-position", "there is no partition 3");
+    });
+}
+
+#[test]
+fn a_position_that_the_log_has_and_the_task_has_not_read_is_waited_for() {
+    script(async |shop| {
+        shop.put(PATH, "1").await.is(201);
+        shop.stall(Duration::from_secs(30));
+        let written = shop.put(PATH, "2").with("prefer", "respond-async").await.is(202);
+        written.lacks("tidelog-position");
+        let position = shop.last_record(PATH);
+        let answer = shop.get(PATH).with("tidelog-position", &position).await;
+        answer.fails(503, "unavailable", "has not got to").has("retry-after", "1");
     });
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidelog_gateway::{Settings, limits};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::system::{crowded, script, script_with, settings};
 
@@ -37,6 +38,34 @@ fn a_body_beyond_all_bounds_is_refused_however_it_is_sent() {
         shop.patch(PATH, "json-patch", body.clone()).await.fails(413, "too-large", words);
         shop.post("/v1/databases/shop/batch", body.clone()).await.fails(413, "too-large", words);
         shop.post("/v1/zones/shop/orders/eu/entities", body).await.fails(413, "too-large", words);
+    });
+}
+
+#[test]
+fn reads_are_refused_while_others_do_not_take_their_answers() {
+    let settings = Settings { answers_bytes_max: 10 * MIB, ..settings() };
+    script_with(settings, async |shop| {
+        let text = format!("\"{}\"", "x".repeat(MIB - 2));
+        for n in 0..4 {
+            shop.put(&format!("/v1/entities/shop/big/eu/{n}"), text.clone()).await.is(201);
+        }
+        let list = "/v1/zones/shop/big/eu/entities";
+        let request = format!("GET {list} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let mut idle = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(shop.address).await.expect("the server listens");
+            stream.write_all(request.as_bytes()).await.expect("the server reads");
+            stream.readable().await.expect("an answer has begun");
+            idle.push(stream);
+        }
+        shop.get(list).await.fails(503, "busy", "have not taken").has("retry-after", "1");
+        shop.get("/v1/entities/shop/big/eu/1").await.is(200).says(&text);
+        shop.put(PATH, "1").await.is(201);
+        shop.get(PATH).await.is(200);
+        drop(idle);
+        while shop.get(list).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     });
 }
 

@@ -103,7 +103,7 @@ fn a_list_is_at_least_as_new_as_the_position_that_it_names() {
             shop.get(list).with("tidelog-position", &position).await
         });
         for answer in join_all(answers).await {
-            answer.fails(503, "unavailable", "has not got to").has("retry-after", "1");
+            answer.fails(400, "unknown-position", "forget it and read without");
         }
     });
 }

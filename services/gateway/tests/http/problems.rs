@@ -1,6 +1,10 @@
 //! Unknown routes and methods, readiness, and the pages about problems.
 
-use crate::system::{script, settings, unconnected};
+use tidelog_core::{PartitionId, ServiceName, port::TaskId};
+use tidelog_gateway::{Ailments, Readiness, Settings};
+use tokio::sync::watch;
+
+use crate::system::{script, script_with, settings, unconnected};
 
 #[test]
 fn an_unknown_route_is_a_problem() {
@@ -39,6 +43,29 @@ fn until_the_databases_are_known_only_healthz_answers() {
         system.connect().await;
         system.get("/readyz").await.is(200).says(r#"{"status":"ready"}"#);
         system.get("/v1/databases").await.is(200);
+    });
+}
+
+#[test]
+fn while_tasks_do_not_do_their_work_readyz_names_them() {
+    let (service, partition) = (ServiceName::EntityStorage, PartitionId(2));
+    let stopped = (TaskId { service, partition }, "it has stopped: \"why\"".into());
+    let restored = (TaskId { partition: PartitionId(1), ..stopped.0 }, "it is restored".into());
+    let (ailments, told) = watch::channel(Ailments::default());
+    let settings = Settings { readiness: Readiness::of(told), ..settings() };
+    script_with(settings, async |shop| {
+        ailments.send_replace([stopped, restored].into());
+        let answer = shop.get("/readyz").await;
+        let words = "entity-storage/1: it is restored; 1 more";
+        let answer = answer.fails(503, "tasks-not-running", words).has("retry-after", "1");
+        let tasks = serde_json::json!([
+            {"task": "entity-storage/1", "reason": "it is restored"},
+            {"task": "entity-storage/2", "reason": "it has stopped: \"why\""},
+        ]);
+        assert_eq!(answer.json()["tasks"], tasks);
+        shop.get("/v1/databases").await.is(200);
+        ailments.send_replace(Ailments::default());
+        shop.get("/readyz").await.is(200);
     });
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidelog_contract::memory::Memory;
-use tidelog_core::{Layout, Service};
+use tidelog_core::{Layout, Position, Service, Topic, port::Client};
 use tidelog_driver::{Connection, Driver, Options};
 use tidelog_gateway::{Settings, serve};
 use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
@@ -142,6 +142,14 @@ impl System {
     /// Has commits take so long that requests under way get no answer for a while.
     pub(crate) fn stall(&self, time: Duration) {
         self.memory.set_commit_time(time);
+    }
+
+    /// The position of the newest record about an entity.
+    pub(crate) fn last_record(&self, path: &str) -> String {
+        let id = path.strip_prefix("/v1/entities/").expect("the path of an entity");
+        let (topic, partition) = (Topic::EntityPatches, self.memory.layout().partition(id));
+        let last = self.memory.records(topic, partition).pop().expect("a record");
+        Position { topic, partition, offset: last.offset }.to_string()
     }
 
     /// Says what becomes of what the gateway appends to the log.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use hyper::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Reply;
 
@@ -27,6 +28,9 @@ pub(crate) struct Problem {
     /// Seconds after which asking again makes sense, from the header.
     #[serde(skip)]
     pub(crate) retry_after: Option<u64>,
+    /// The whole document, if the node gave one.
+    #[serde(skip)]
+    pub(crate) document: Option<Value>,
 }
 
 impl Problem {
@@ -34,7 +38,9 @@ impl Problem {
     pub(crate) fn of(reply: &Reply) -> Self {
         let parsed = serde_json::from_slice::<Self>(&reply.body).ok();
         let told = parsed.filter(|problem| !problem.title.is_empty());
+        let document = told.as_ref().and_then(|_| serde_json::from_slice(&reply.body).ok());
         let mut problem = told.unwrap_or_else(|| Self::foreign(reply));
+        problem.document = document;
         if problem.status == 0 {
             problem.status = reply.status.as_u16();
         }
@@ -50,6 +56,11 @@ impl Problem {
     /// Whether the same request may succeed if it is sent again.
     pub(crate) fn is_temporary(&self) -> bool {
         self.retryable || matches!(self.status, 408 | 429 | 502 | 503 | 504)
+    }
+
+    /// What happened in a line.
+    pub(crate) fn summary(&self) -> &str {
+        if self.detail.is_empty() { &self.title } else { &self.detail }
     }
 
     /// What a proxy or some other server says.

@@ -9,10 +9,15 @@ use crate::settings::{Layer, ServeSettings, SettingsError, environment_says, fil
 use crate::{logging, serve};
 
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = settings(args, |name| std::env::var(name).ok())
-        .map_err(|error| Failure::WrongCall(error.to_string()))?;
+    let settings = settings_of(args)?;
     logging::start(&settings)?;
     serve::serve(settings).map_err(|error| Failure::Failed(with_causes(&error)))
+}
+
+/// The settings of a node that is started like this.
+pub(super) fn settings_of(args: ServeArgs) -> Result<ServeSettings, Failure> {
+    settings(args, |name| std::env::var(name).ok())
+        .map_err(|error| Failure::WrongCall(error.to_string()))
 }
 
 fn settings(

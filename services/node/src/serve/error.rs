@@ -11,6 +11,9 @@ pub(crate) enum Error {
     /// The number of partitions makes no layout.
     #[error("{0} partitions cannot be had; a topic has 1 to {PARTITIONS_MAX} (--partitions)")]
     Partitions(u32),
+    /// What may use the gateway from a browser is no origin.
+    #[error("{0} (--cors-origin)")]
+    Origin(#[from] tidelog_gateway::OriginError),
     /// The data folder does not open.
     #[error(transparent)]
     Open(#[from] tidelog_io_local::OpenError),

@@ -2,15 +2,16 @@
 
 use std::{
     future::Future,
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
 use tidelog_core::{Service, ServiceName};
 use tidelog_io_local::LocalTransport;
-use tidelog_runtime::{RunError, Settings};
+use tidelog_runtime::{RunError, Settings, run_watched};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Error;
+use super::{Error, health::Health};
 
 /// Records of one commit. A commit to the embedded log costs next to nothing, and small ones let the
 /// writer make one batch durable while the next one is prepared.
@@ -28,10 +29,11 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts a thread for each service. The future is ready when one of them has ended by itself.
+    /// Starts a thread for each service, which tells `health` what becomes of its tasks. The future is ready when one of them has ended by itself.
     pub(crate) fn start(
         transport: &LocalTransport,
         services: fn() -> Vec<Box<dyn Service + Send + Sync>>,
+        health: &Arc<Health>,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), Error> {
         let (ended, mut some_ended) = mpsc::channel::<()>(1);
         let mut workers = Vec::new();
@@ -39,13 +41,14 @@ impl Workers {
             let name = service.spec().name;
             let (stop, stopped) = oneshot::channel();
             let transport = transport.clone();
+            let health = Arc::clone(health);
             let ended = EndOfWorker(ended.clone());
             let run = move || {
                 let _ended = ended;
                 let stopped = async { _ = stopped.await };
                 let settings =
                     Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
-                pollster::block_on(tidelog_runtime::run(&transport, &*service, &settings, stopped))
+                pollster::block_on(run_watched(&transport, &*service, &settings, &*health, stopped))
             };
             let thread = thread::Builder::new()
                 .name(name.to_string())

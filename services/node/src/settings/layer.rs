@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, de};
 use tidelog_core::limits::PARTITIONS_MAX;
+use tidelog_gateway::{Origin, OriginError};
 
 use super::{LogFormat, parse_duration};
 
@@ -153,16 +154,11 @@ fn partitions_expected() -> String {
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {
-    let origin = text.trim_end_matches('/');
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let is_good = |host: &str| {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@*,".contains(&b))
-    };
-    if origin == "*" || host.is_some_and(is_good) {
-        Ok(origin.to_owned())
-    } else {
-        Err("an origin is a scheme and a host, as in https://app.example, or `*`".to_owned())
+    if text == "*" {
+        return Ok(text.to_owned());
     }
+    let origin: Origin = text.parse().map_err(|error: OriginError| format!("{error}, or `*`"))?;
+    Ok(origin.to_string())
 }
 
 fn text_of_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {

@@ -19,6 +19,7 @@ fn help_names_every_command_and_shows_examples() {
         "databases",
         "import",
         "export",
+        "tasks",
         "completions",
     ] {
         assert!(run.out.contains(&format!("\n  {command} ")), "{command}: {}", run.out);

@@ -46,6 +46,34 @@ fn an_entity_is_written_read_changed_listed_and_deleted() {
 }
 
 #[test]
+fn with_json_a_failure_is_an_object_on_standard_error() {
+    let node = Scripted::start(&["shop"]);
+    let run = on(&node, &["get", "shop/orders/42", "--json"]);
+    let error = run.error();
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+    assert_eq!((&error["kind"], &error["exit_code"]), (&json!("refused"), &json!(1)));
+    assert_eq!(error["problem"]["status"], 404);
+    assert_eq!(error["message"], error["problem"]["detail"]);
+    assert!(error["advice"].as_str().is_some_and(|advice| advice.contains("tidelog list")));
+
+    let run = tidelog(&["get", "shop/orders/42", "--json", "--url", "http://127.0.0.1:1"]);
+    assert_eq!((run.code, run.error()["kind"].clone()), (Some(3), json!("unreachable")));
+    for wrong in [
+        &["put", "shop/orders/42", "{", "--json"][..],
+        &["get", "shop", "--json"],
+        &["get", "--json", "--no-such-flag"],
+    ] {
+        let run = on(&node, wrong);
+        let error = run.error();
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{run:?}");
+        assert_eq!((&error["kind"], &error["exit_code"]), (&json!("wrong-call"), &json!(2)));
+        assert_eq!(error.get("problem"), None);
+    }
+    let help = tidelog(&["get", "--json", "--help"]);
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn every_write_is_named() {
     let node = Scripted::start(&["shop"]);
     on(&node, &["put", "shop/orders/1", "1"]);

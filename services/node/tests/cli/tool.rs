@@ -21,6 +21,16 @@ impl Run {
     }
 }
 
+impl Run {
+    /// The failure on the last line of standard error, as JSON.
+    pub(crate) fn error(&self) -> serde_json::Value {
+        let last = self.err.lines().last().unwrap_or_default();
+        let told: serde_json::Value =
+            serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        told["error"].clone()
+    }
+}
+
 /// The binary, away from the settings of whoever runs the tests.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidelog"));

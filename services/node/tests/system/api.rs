@@ -1,5 +1,7 @@
 //! What the gateway promises, said as a script.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{http::Http, node::Node};
@@ -370,7 +372,9 @@ fn browsers_are_let_in_only_where_it_was_said() {
 fn health_and_readiness_are_told() {
     let (_node, http) = shop();
     assert_eq!(http.get("/healthz").status, 200);
-    assert_eq!(http.get("/readyz").status, 200);
+    while http.get("/readyz").status != 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A node with the database `shop`.

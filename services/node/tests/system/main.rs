@@ -7,5 +7,7 @@ mod folder;
 mod http;
 mod json_patch_suite;
 mod limits;
+mod lost_input;
 mod movies;
 mod node;
+mod readiness;

@@ -64,7 +64,8 @@ impl Recovery {
     }
 }
 
-fn delay(failures: u32, settings: &Settings) -> Duration {
+/// How long to wait after that many failures in a row: not at all after the first.
+pub(super) fn delay(failures: u32, settings: &Settings) -> Duration {
     let Some(doublings) = failures.checked_sub(2) else { return Duration::ZERO };
     let delay = settings.retry_delay.saturating_mul(1 << doublings.min(16));
     delay.min(settings.retry_delay_max)

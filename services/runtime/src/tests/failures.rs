@@ -196,6 +196,39 @@ fn sessions_that_are_lost_again_and_again_end_the_run_with_words() {
 }
 
 #[test]
+fn a_session_that_is_lost_is_joined_again_after_a_pause_that_grows() {
+    let memory = memory(1);
+    memory.decide([Fate::SessionLost; 5]);
+    let settings = Settings { retry_delay: Duration::from_secs(1), ..Settings::default() };
+    let start = memory.time();
+    run(&memory, &settings, async {
+        append(&memory, [counts(0, "shop")]).await;
+        until_read(&memory).await;
+    });
+    assert_eq!(told(&memory)["shop"], [1]);
+    let waited = memory.time().since(start);
+    assert!(waited >= Duration::from_secs(1 + 2 + 4 + 5), "it ran hot: {waited:?}");
+}
+
+#[test]
+fn a_pause_before_joining_again_ends_when_the_runner_is_told_to_stop() {
+    let memory = memory(1);
+    memory.decide([Fate::SessionLost; 2]);
+    let settings = Settings {
+        retry_delay: Duration::from_secs(3_600),
+        retry_delay_max: Duration::from_secs(3_600),
+        ..Settings::default()
+    };
+    let start = memory.time();
+    run(&memory, &settings, async {
+        append(&memory, [counts(0, "shop")]).await;
+        memory.sleep_until(start.plus(Duration::from_secs(10))).await;
+    });
+    assert_eq!(memory.joins(), 2);
+    assert!(memory.time().since(start) < Duration::from_secs(60));
+}
+
+#[test]
 fn a_stop_whose_commit_fails_leaves_the_rest_to_others() {
     for fate in [Fate::Rejected, Fate::UnknownAndNot, Fate::UnknownAndDone, Fate::SessionLost] {
         let memory = memory(1);

@@ -77,7 +77,7 @@ fn a_query_is_answered_from_what_was_committed() {
     let at_least = position(Offset(2));
     let answer = ask(task(0), Query::Database(database("shop")), at_least);
     let position = at_least.expect("a position");
-    assert_eq!(answer, Err(AskError::NotReached { task: task(0), position }));
+    assert_eq!(answer, Err(AskError::Beyond { position, end: Offset(2) }));
 }
 
 #[test]

@@ -133,6 +133,18 @@ pub(super) fn partial(id: &RequestId) -> PartialResponse {
     }
 }
 
+/// The answers to both parts of a batch.
+pub(super) fn parts(id: &RequestId) -> [PartialResponse; 2] {
+    [1, 2].map(|number| {
+        let position = Position {
+            topic: Topic::EntityPatches,
+            partition: PartitionId(number % 2),
+            offset: Offset(10 + u64::from(number)),
+        };
+        PartialResponse { part: Part { number, of: 2 }, position, ..partial(id) }
+    })
+}
+
 pub(super) fn complete(id: &RequestId, has: [bool; 2]) -> CompleteResponse {
     CompleteResponse {
         request: id.clone(),

@@ -15,7 +15,7 @@ use tidelog_core::{
 
 use super::{
     super::{Awaits, Input, Slot, Token, Told},
-    bench::{Bench, batch_request, complete, entity_request, origin, partial},
+    bench::{Bench, batch_request, complete, entity_request, origin, partial, parts},
 };
 use crate::error::Error;
 
@@ -208,6 +208,9 @@ impl Model {
         let Some((slot, id)) = self.any_sent(of) else { return };
         if self.sent[&slot].is_batch && is_whole {
             self.under_way.remove(&slot);
+            for part in parts(&id) {
+                self.handle(Input::Partial(part));
+            }
         }
         self.handle(Input::Complete(complete(&id, [true, is_whole])));
     }

@@ -1,0 +1,71 @@
+//! What is the matter with the tasks of this node.
+
+use tidelog_core::port::TaskId;
+use tidelog_gateway::{Ailments, Readiness};
+use tidelog_runtime::{TaskState, Watch};
+use tokio::sync::watch;
+
+/// Hears from the runners what becomes of their tasks, and tells the gateway.
+#[derive(Debug)]
+pub(crate) struct Health(watch::Sender<Ailments>);
+
+impl Health {
+    /// The health of a node that is to have these tasks, none of which is there yet.
+    pub(crate) fn of(tasks: impl IntoIterator<Item = TaskId>) -> Self {
+        let starting = tasks.into_iter().map(|task| (task, "it is being started".into()));
+        Self(watch::Sender::new(starting.collect()))
+    }
+
+    /// What `/readyz` asks.
+    pub(crate) fn readiness(&self) -> Readiness {
+        Readiness::of(self.0.subscribe())
+    }
+}
+
+impl Watch for Health {
+    fn task(&self, task: TaskId, state: TaskState) {
+        let ailment: Option<Box<str>> = match state {
+            TaskState::Running => None,
+            TaskState::Restoring => Some("it is being restored".into()),
+            TaskState::Stopped(reason) => Some(format!("it has stopped: {reason}").into()),
+            TaskState::Failed(reason) => {
+                Some(format!("it failed and is to be restored: {reason}").into())
+            }
+            // All tasks belong here: there is no other node that has it now.
+            TaskState::Gone => Some("it is not here".into()),
+        };
+        self.0.send_modify(|ailments| {
+            match ailment {
+                Some(ailment) => ailments.insert(task, ailment),
+                None => ailments.remove(&task),
+            };
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelog_core::{PartitionId, ServiceName};
+
+    use super::*;
+
+    #[test]
+    fn a_task_is_well_while_it_runs_and_at_no_other_time() {
+        let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(3) };
+        let health = Health::of([task]);
+        let ailment = || health.0.borrow().get(&task).map(|ailment| ailment.to_string());
+        assert_eq!(ailment().as_deref(), Some("it is being started"));
+        let states = [
+            (TaskState::Restoring, Some("it is being restored")),
+            (TaskState::Running, None),
+            (TaskState::Failed("x".into()), Some("it failed and is to be restored: x")),
+            (TaskState::Running, None),
+            (TaskState::Stopped("y".into()), Some("it has stopped: y")),
+            (TaskState::Gone, Some("it is not here")),
+        ];
+        for (state, expected) in states {
+            health.task(task, state);
+            assert_eq!(ailment().as_deref(), expected);
+        }
+    }
+}
