@@ -52,7 +52,9 @@ pub(crate) enum Entry {
 pub(crate) enum EntryError {
     #[error("its key is empty")]
     NoKey,
-    #[error("it is of the table {0}, which this release does not have: replace this node by a newer one")]
+    #[error(
+        "it is of the table {0}, which this release does not have: replace this node by a newer one"
+    )]
     UnknownTable(u8),
     #[error("it has positions, and they are gone")]
     NoPositions,
@@ -100,7 +102,7 @@ mod tests {
     fn the_bytes_of_a_changelog_stay_as_they_are() {
         assert_eq!(row_key(TableId::Completions, b"k"), [2, b'k']);
         let bytes = progress_value(&progress());
-        let expected = [1, 2, 1, 172, 2, 5, 0, 128, 160, 177, 246, 171, 51];
+        let expected = [1, 2, 1, 172, 2, 5, 0, 128, 208, 223, 180, 171, 51];
         assert_eq!(bytes[..], expected);
         assert_eq!(entry(&POSITIONS_KEY, Some(&expected)), Ok(Entry::Progress(progress())));
     }

@@ -1,6 +1,8 @@
 //! What librdkafka has to say, in our log.
 
-use rdkafka::{ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError};
+use rdkafka::{
+    ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError,
+};
 use tracing::{debug, error, info, warn};
 
 /// Forwards librdkafka's log.

@@ -1,0 +1,4 @@
+//! The tests that need a broker, in one process so that one is enough.
+
+mod broker;
+mod topics;
