@@ -32,6 +32,8 @@ pub struct Settings {
     pub transaction_timeout: Duration,
     /// How long a call may take before it counts as failed.
     pub request_timeout: Duration,
+    /// How long a driver's record may be on its way before its outcome counts as unknown.
+    pub append_timeout: Duration,
     /// How long the broker waits for records before it answers a fetch without any. A partition that
     /// is newly read waits as long at most.
     pub fetch_wait: Duration,
@@ -65,6 +67,7 @@ impl Settings {
             heartbeat_interval: Duration::from_millis(500),
             transaction_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
+            append_timeout: Duration::from_secs(30),
             fetch_wait: Duration::from_millis(100),
             leaving: Leaving::AtOnce,
             librdkafka: Vec::new(),
@@ -146,6 +149,37 @@ impl Settings {
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", "1000000")
             .set("queue.buffering.max.kbytes", "1048576");
+        config
+    }
+
+    /// A producer for records that stand for themselves.
+    pub(crate) fn appending_producer(&self) -> ClientConfig {
+        let mut config = self.producer();
+        config.set("message.timeout.ms", millis(self.append_timeout));
+        config
+    }
+
+    /// A consumer that belongs to no group: librdkafka wants the name of one for all that.
+    pub(crate) fn reading_consumer(&self) -> ClientConfig {
+        self.consumer(&format!("{}readers", self.prefix))
+    }
+
+    /// A consumer that reads changelogs and the ends of inputs, and asks for positions of a group.
+    pub(crate) fn restoring_consumer(&self, service: ServiceName) -> ClientConfig {
+        let mut config = self.consumer(&self.group(service));
+        config
+            .set("enable.partition.eof", "true")
+            // The end of a partition is told after a fetch that brought nothing.
+            .set("fetch.wait.max.ms", "5")
+            .set("fetch.message.max.bytes", "8388608")
+            .set("queued.max.messages.kbytes", "65536");
+        config
+    }
+
+    /// A consumer that sees what is not committed yet, to be asked where partitions end.
+    pub(crate) fn heads_consumer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config.set("isolation.level", "read_uncommitted");
         config
     }
 

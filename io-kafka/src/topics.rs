@@ -2,11 +2,12 @@
 
 mod wanted;
 
+pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
+
 use std::{collections::BTreeMap, fmt, thread, time::Instant};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    client::DefaultClientContext,
     error::RDKafkaErrorCode,
 };
 use tidelog_core::{Topic, port::SessionError};

@@ -25,7 +25,7 @@ pub(super) fn settings(topic: Topic, settings: &Settings) -> Vec<(&'static str, 
     ];
     match topic.retention() {
         Retention::Short | Retention::Medium | Retention::Long => {
-            let kept = topic.retention().time().map_or("-1".into(), |time| millis(time));
+            let kept = topic.retention().time().map_or("-1".into(), millis);
             wanted.push(("cleanup.policy", "delete".into()));
             wanted.push(("retention.ms", kept));
             wanted.push(("retention.bytes", "-1".into()));

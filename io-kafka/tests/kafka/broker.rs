@@ -17,6 +17,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rdkafka::{ClientConfig, admin::AdminClient, client::DefaultClientContext};
 use tidelog_core::Layout;
 use tidelog_io_kafka::Settings;
 
@@ -93,5 +94,12 @@ impl Broker {
     pub(crate) fn evict(&self, group: &str) {
         let mut process = self.process.lock().expect("no test died while it asked the broker");
         process.ask(&format!("evict {group}")).expect("a broker that takes members out of groups");
+    }
+
+    /// A client that may change anything.
+    pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config.create().expect("a client")
     }
 }

@@ -1,4 +1,5 @@
 //! The tests that need a broker, in one process so that one is enough.
 
 mod broker;
+mod contract;
 mod topics;
