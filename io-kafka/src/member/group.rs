@@ -18,7 +18,7 @@ use rdkafka::{
     types::RDKafkaRespErr,
     util::AsyncRuntime,
 };
-use tidelog_core::{Offset, PartitionId, Spec};
+use tidelog_core::{PartitionId, Spec};
 
 use crate::{Settings, context, record};
 
@@ -143,8 +143,16 @@ impl GroupContext {
     }
 
     fn all_inputs(&self, partitions: &[PartitionId]) -> TopicPartitionList {
-        let of = |topic| partitions.iter().map(move |partition| (topic, *partition, Offset(0)));
-        record::places(self.inputs.iter().map(String::as_str).flat_map(of))
+        let mut list = TopicPartitionList::new();
+        for topic in &self.inputs {
+            for partition in partitions {
+                // Their positions come with restoring; until then it is only to be some offset that there
+                // is. The start is none where retention has been.
+                let (number, end) = (record::number(*partition), rdkafka::Offset::End);
+                list.add_partition_offset(topic, number, end).expect("the end is a good offset");
+            }
+        }
+        list
     }
 
     fn report(&self, outcome: KafkaResult<()>) {

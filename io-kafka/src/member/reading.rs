@@ -204,7 +204,6 @@ impl<S: Store> Member<'_, S> {
     /// Stops the tasks whose inputs have been removed before they were read.
     fn find_lost_inputs(&mut self) -> Result<(), SessionError> {
         let mut lost = Vec::new();
-        let mut is_beyond = true;
         for (partition, reader) in &self.readers {
             for (topic, position) in &reader.positions {
                 let name = self.settings.topic(*topic);
@@ -214,20 +213,19 @@ impl<S: Store> Member<'_, S> {
                 let (start, _) = marks.map_err(|error| session_error(&name, &error))?;
                 let start = Offset(record::unsigned(start));
                 if *position < start {
-                    is_beyond = false;
                     lost.push((reader.ticket, *partition, *topic, *position, start));
                 }
             }
+        }
+        if lost.is_empty() {
+            let reason = "an input cannot be read where its task is: has its topic been made anew?";
+            return Err(SessionError::Lost(reason.into()));
         }
         for (ticket, partition, topic, position, start) in lost {
             if self.readers.contains_key(&partition) {
                 self.stop_reading(partition);
                 self.tell(Told::InputLost { ticket, partition, topic, position, start });
             }
-        }
-        if is_beyond {
-            let reason = "an input ends before the position of its task: was the topic made anew?";
-            return Err(SessionError::Lost(reason.into()));
         }
         Ok(())
     }
