@@ -4,7 +4,11 @@ mod wanted;
 
 pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
 
-use std::{collections::BTreeMap, fmt, thread, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, thread,
+    time::Instant,
+};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
@@ -107,7 +111,8 @@ impl Topics {
         &self,
         topics: impl IntoIterator<Item = Topic>,
     ) -> Result<Vec<Topic>, TopicsError> {
-        let topics: Vec<_> = topics.into_iter().collect();
+        // Each once: rust-rdkafka reads through a null pointer if a topic is named twice.
+        let topics: BTreeSet<_> = topics.into_iter().collect();
         let names: Vec<_> = topics.iter().map(|topic| self.settings.topic(*topic)).collect();
         let wanted: Vec<_> =
             topics.iter().map(|topic| wanted::settings(*topic, &self.settings)).collect();
@@ -184,7 +189,7 @@ impl Topics {
         &self,
         topics: impl IntoIterator<Item = Topic>,
     ) -> Result<Vec<Difference>, TopicsError> {
-        let topics: Vec<_> = topics.into_iter().collect();
+        let topics: BTreeSet<_> = topics.into_iter().collect();
         let described = self.describe(topics.iter().copied())?;
         let mut differences = Vec::new();
         for topic in topics {
@@ -218,7 +223,7 @@ impl Topics {
     }
 
     /// Waits until every broker's view of the cluster may be taken for having the topics.
-    fn wait_for(&self, topics: &[Topic]) -> Result<(), TopicsError> {
+    fn wait_for(&self, topics: &BTreeSet<Topic>) -> Result<(), TopicsError> {
         let deadline = Instant::now() + self.settings.request_timeout;
         let partitions = self.settings.layout.partitions() as usize;
         loop {

@@ -2,4 +2,5 @@
 
 mod broker;
 mod contract;
+mod end_to_end;
 mod topics;

@@ -18,7 +18,7 @@ fn topics_are_created_once_and_are_then_as_they_should_be() {
     let missing = topics.check(some).expect("an answer");
     assert_eq!(missing.len(), 3);
     assert!(missing.iter().all(|it| matches!(it, Difference::Missing { .. })), "{missing:?}");
-    assert_eq!(topics.create(some), Ok(some.to_vec()));
+    assert_eq!(topics.create(some.into_iter().chain(some)), Ok(some.to_vec()));
     assert_eq!(topics.create(some), Ok(Vec::new()));
     assert_eq!(topics.check(some), Ok(Vec::new()));
     let described = topics.describe(some).expect("an answer");
