@@ -6,7 +6,7 @@
 use std::{
     sync::{Arc, Mutex, MutexGuard, mpsc},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_channel::oneshot;
@@ -35,6 +35,9 @@ const RECORDS_MAX: usize = 1_000;
 
 /// Bytes of records that one read gives; one record may be larger.
 const BYTES_MAX: usize = 1024 * 1024;
+
+/// How long it is waited before a call is repeated.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a reader waits where there is nothing to be read yet.
 const BEYOND_PAUSE: Duration = Duration::from_millis(20);
@@ -274,16 +277,28 @@ impl Reader {
         Ok(())
     }
 
+    /// The first offset and the one after the last. Leaders may be moving at this time.
     fn bounds(
         &self,
         topic: Topic,
         partition: PartitionId,
     ) -> Result<(Offset, Offset), ClientError> {
         let (name, number) = (self.settings.topic(topic), record::number(partition));
-        let timeout = self.settings.request_timeout;
-        let marks = self.consumer.fetch_watermarks(&name, number, timeout);
-        let (start, end) = marks.map_err(|error| unavailable(&format!("{name}: {error}")))?;
-        Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))))
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match self.consumer.fetch_watermarks(&name, number, left) {
+                Ok((start, end)) => {
+                    return Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))));
+                }
+                Err(error) => error,
+            };
+            let is_refused = error.rdkafka_error_code().is_some_and(is_refusal);
+            if is_refused || Instant::now() >= deadline || lock(&self.pool).is_closed {
+                return Err(unavailable(&format!("{name}: {error}")));
+            }
+            thread::sleep(RETRY_PAUSE);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod node;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -13,9 +13,10 @@ use std::{
 
 use pollster::block_on;
 use tidelog_core::{
-    Answer, Document, EntityId, Layout, Position, Query, Timestamp,
+    Answer, Document, EntityId, Layout, Position, Query, Revision, Timestamp,
     patch::JsonPatch,
     port::{AskError, BoxFuture, Queries, TaskId},
+    query::DatabaseView,
 };
 use tidelog_driver::{Driver, Options};
 use tidelog_io_kafka::{KafkaClient, Leaving, Settings, Topics, of_service};
@@ -80,11 +81,11 @@ struct User {
 
 impl User {
     fn connect(settings: &Settings) -> Self {
-        static USERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        static USERS: AtomicU32 = AtomicU32::new(0);
         let client = KafkaClient::connect(settings).expect("a client");
         let options = Options::new(format!("user-{}", USERS.fetch_add(1, Ordering::Relaxed)));
         let (driver, connection) =
-            Driver::new(client, Arc::new(Nobody), options).expect("a driver");
+            Driver::new(client, Arc::new(Provisioned), options).expect("a driver");
         let run =
             move || block_on(connection.run()).expect("a connection that ends when it is told");
         let connection = Some(thread::spawn(run));
@@ -137,13 +138,13 @@ impl Drop for User {
 /// Users that increment an entity one time after the other.
 struct Writers {
     is_over: Arc<AtomicBool>,
-    written: Arc<std::sync::atomic::AtomicU64>,
+    written: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Writers {
     fn start(settings: &Settings, id: &EntityId, count: usize) -> Self {
-        let (is_over, written) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (is_over, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let threads = (0..count).map(|_| {
             let (settings, id) = (settings.clone(), id.clone());
             let (is_over, written) = (Arc::clone(&is_over), Arc::clone(&written));
@@ -151,7 +152,7 @@ impl Writers {
                 let user = User::connect(&settings);
                 while !is_over.load(Ordering::Relaxed) {
                     user.increment(&id);
-                    std::sync::atomic::AtomicU64::fetch_add(&written, 1, Ordering::Relaxed);
+                    written.fetch_add(1, Ordering::Relaxed);
                 }
             })
         });
@@ -177,16 +178,21 @@ impl Writers {
     }
 }
 
-/// Answers no queries: everything is read through the log.
-struct Nobody;
+/// Knows that there is a database, also where the news of it are still on their way to a driver. All
+/// else is read through the log.
+struct Provisioned;
 
-impl Queries for Nobody {
+impl Queries for Provisioned {
     fn ask<'a>(
         &'a self,
         task: TaskId,
-        _query: Query,
+        query: Query,
         _at_least: Option<Position>,
     ) -> BoxFuture<'a, Result<Answer, AskError>> {
-        Box::pin(async move { Err(AskError::NotOwner(task)) })
+        Box::pin(async move {
+            let Query::Database(id) = query else { return Err(AskError::NotOwner(task)) };
+            let (revision, created) = (Revision(1), Timestamp::ZERO);
+            Ok(Answer::Database(Some(DatabaseView { id, revision, created })))
+        })
     }
 }
