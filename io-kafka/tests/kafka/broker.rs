@@ -21,12 +21,25 @@ use rdkafka::{ClientConfig, admin::AdminClient, client::DefaultClientContext};
 use tidelog_core::Layout;
 use tidelog_io_kafka::Settings;
 
-use self::{install::Installation, process::Process};
+use self::{
+    install::Installation,
+    process::{Home, Process},
+};
+
+/// How often a broker is started whose port somebody else was quicker to take.
+const STARTS: u32 = 3;
 
 /// A broker, and what can be done to it.
 pub(crate) struct Broker {
     brokers: String,
     process: Mutex<Process>,
+    _home: Option<Home>,
+}
+
+/// A broker for one test alone, which may kill it.
+pub(crate) struct OwnBroker {
+    home: Home,
+    process: Option<Process>,
 }
 
 /// The broker of this process; none where what it takes is not there, which is said once.
@@ -64,6 +77,10 @@ pub(crate) fn broker() -> &'static Broker {
 
 /// Settings for one test, with a prefix of its own.
 pub(crate) fn settings(layout: Layout) -> Settings {
+    settings_at(&broker().brokers, layout)
+}
+
+fn settings_at(brokers: &str, layout: Layout) -> Settings {
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let number = TESTS.fetch_add(1, Ordering::Relaxed);
     // A broker that outlives this process has the topics of others, too.
@@ -75,7 +92,7 @@ pub(crate) fn settings(layout: Layout) -> Settings {
         heartbeat_interval: Duration::from_millis(100),
         session_timeout: Duration::from_secs(4),
         transaction_timeout: Duration::from_secs(3),
-        ..Settings::new(&broker().brokers, prefix, layout)
+        ..Settings::new(brokers, prefix, layout)
     }
 }
 
@@ -84,10 +101,10 @@ impl Broker {
         let installation = Installation::get()?;
         if let Ok(brokers) = env::var("TIDELOG_TEST_BROKERS") {
             let process = Process::beside(&installation, &brokers).map_err(Failure::Broken)?;
-            return Ok(Self { brokers, process: Mutex::new(process) });
+            return Ok(Self { brokers, process: Mutex::new(process), _home: None });
         }
-        let (process, brokers) = Process::start(&installation).map_err(Failure::Broken)?;
-        Ok(Self { brokers, process: Mutex::new(process) })
+        let (home, process) = start(&installation).map_err(Failure::Broken)?;
+        Ok(Self { brokers: home.address(), process: Mutex::new(process), _home: Some(home) })
     }
 
     /// Removes all members of a group.
@@ -102,4 +119,38 @@ impl Broker {
         config.set("bootstrap.servers", &self.brokers);
         config.create().expect("a client")
     }
+}
+
+impl OwnBroker {
+    pub(crate) fn start() -> Self {
+        let installation = Installation::get().ok().expect("the test has asked for a broker");
+        let (home, process) = start(&installation).expect("a broker that starts");
+        Self { home, process: Some(process) }
+    }
+
+    pub(crate) fn settings(&self, layout: Layout) -> Settings {
+        settings_at(&self.home.address(), layout)
+    }
+
+    /// Kills the broker at once.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again, with the data that it had.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Some(self.home.start().expect("a broker that starts again"));
+    }
+}
+
+fn start(installation: &Installation) -> Result<(Home, Process), String> {
+    let mut failure = String::new();
+    for _ in 0..STARTS {
+        let home = Home::new(installation)?;
+        match home.start() {
+            Ok(process) => return Ok((home, process)),
+            Err(reason) => failure = reason,
+        }
+    }
+    Err(failure)
 }

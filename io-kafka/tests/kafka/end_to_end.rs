@@ -22,7 +22,7 @@ use tidelog_driver::{Driver, Options};
 use tidelog_io_kafka::{KafkaClient, Leaving, Settings, Topics, of_service};
 
 use self::node::{Node, services};
-use crate::broker;
+use crate::broker::{self, OwnBroker};
 
 /// How long a driver waits for an answer. It is long for a write whose services are restarted under it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,9 +38,7 @@ fn increments_are_applied_once_while_nodes_die_under_them() {
     // A node that dies does not leave.
     let leaving = Leaving::WhenTheSessionEnds;
     let settings = Settings { leaving, ..broker::settings(layout) };
-    let topics = Topics::connect(&settings).expect("a client");
-    let specs = services().into_iter().map(|service| service.spec());
-    topics.create(specs.flat_map(of_service)).expect("topics of our own");
+    create_topics(&settings);
     let folder = tempfile::tempdir().expect("a folder for the stores");
     let store = |name| folder.path().join(name);
 
@@ -71,6 +69,41 @@ fn increments_are_applied_once_while_nodes_die_under_them() {
     assert_eq!(revision, 3 + written);
     assert_eq!(document, format!(r#"{{"n":{},"tags":["new"]}}"#, 1 + written));
     other.stop();
+}
+
+/// A broker that is killed and comes back loses nothing that was answered, and doubles nothing that was
+/// on its way.
+#[test]
+fn increments_are_applied_once_while_the_broker_is_killed() {
+    if !broker::is_there() {
+        return;
+    }
+    let mut broker = OwnBroker::start();
+    let settings = broker.settings(Layout::new(2).expect("a layout"));
+    create_topics(&settings);
+    let folder = tempfile::tempdir().expect("a folder for the store");
+    let node = Node::start(&settings, folder.path());
+    let user = User::connect(&settings);
+    let id: EntityId = "shop/orders/eu/42".parse().expect("an id");
+    user.provision("shop");
+    user.create(&id, r#"{"n":0}"#);
+
+    let writers = Writers::start(&settings, &id, 3);
+    for round in 1..=3 {
+        writers.wait_for(20 * round);
+        broker.kill();
+        broker.start_again();
+    }
+    writers.wait_for(80);
+    let written = writers.stop();
+    assert_eq!(user.read(&id), (1 + written, format!(r#"{{"n":{written}}}"#)));
+    node.stop();
+}
+
+fn create_topics(settings: &Settings) {
+    let topics = Topics::connect(settings).expect("a client");
+    let specs = services().into_iter().map(|service| service.spec());
+    topics.create(specs.flat_map(of_service)).expect("topics of our own");
 }
 
 /// A driver, and the thread on which its connection runs.

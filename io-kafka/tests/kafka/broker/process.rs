@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -12,40 +12,45 @@ use tempfile::TempDir;
 
 use super::install::Installation;
 
-/// How often a broker is started whose port somebody else was quicker to take.
-const STARTS: u32 = 3;
-
 pub(super) struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// The data of the broker, gone with it.
-    _folder: Option<TempDir>,
+}
+
+/// The data of a broker, and where it listens. It outlives the broker's process.
+pub(super) struct Home {
+    installation: Installation,
+    properties: PathBuf,
+    port: u16,
+    /// The data is gone with it.
+    _folder: TempDir,
+}
+
+impl Home {
+    pub(super) fn new(installation: &Installation) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let data = folder.path().join("data");
+        copy(&installation.path("template"), &data).map_err(|error| error.to_string())?;
+        let properties = installation.properties("broker.properties", &data)?;
+        let (installation, port) = (installation.clone(), free_port()?);
+        Ok(Self { installation, properties, port, _folder: folder })
+    }
+
+    pub(super) fn address(&self) -> String {
+        address(self.port)
+    }
+
+    /// Starts a broker, and waits until it answers.
+    pub(super) fn start(&self) -> Result<Process, String> {
+        let mut java = self.installation.java();
+        let archive = self.installation.path("kafka.jsa");
+        java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        Process::spawn(java, &self.properties, self.port)
+    }
 }
 
 impl Process {
-    /// Starts a broker of our own, and says where it is.
-    pub(super) fn start(installation: &Installation) -> Result<(Self, String), String> {
-        let mut failure = String::new();
-        for _ in 0..STARTS {
-            let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-            let data = folder.path().join("data");
-            copy(&installation.path("template"), &data).map_err(|error| error.to_string())?;
-            let properties = installation.properties("broker.properties", &data)?;
-            let port = free_port()?;
-            let mut java = installation.java();
-            java.arg(format!("-XX:SharedArchiveFile={}", installation.path("kafka.jsa").display()));
-            match Self::spawn(java, &properties, port) {
-                Ok(mut process) => {
-                    process._folder = Some(folder);
-                    return Ok((process, address(port)));
-                }
-                Err(reason) => failure = reason,
-            }
-        }
-        Err(failure)
-    }
-
     /// Starts what talks to a broker that is there already.
     pub(super) fn beside(installation: &Installation, brokers: &str) -> Result<Self, String> {
         let mut java = installation.java();
@@ -65,7 +70,7 @@ impl Process {
         let mut child = java.spawn().map_err(|error| format!("java: {error}"))?;
         let input = child.stdin.take().ok_or("java has no input")?;
         let output = BufReader::new(child.stdout.take().ok_or("java has no output")?);
-        let mut process = Self { child, input, output, _folder: None };
+        let mut process = Self { child, input, output };
         process.hear("ready")?;
         Ok(process)
     }
