@@ -153,9 +153,19 @@ impl<S: Store> Member<'_, S> {
         }
     }
 
-    /// Has the broker end what is open, and goes on with another producer.
+    /// Has the broker end what is open, and goes on with another producer. One that was fenced does not
+    /// come back by itself: it would fence whoever has taken its name.
     fn replace_producer(&mut self) {
-        if let Err(error) = self.producer.replace() {
+        let replaced = if self.producer.is_fenced() {
+            let reason = format!(
+                "another session of the name {} has begun, or a transaction took longer than {:?}",
+                self.name, self.settings.transaction_timeout
+            );
+            Err(SessionError::Lost(reason.into()))
+        } else {
+            self.producer.replace()
+        };
+        if let Err(error) = replaced {
             self.end(error);
         }
     }

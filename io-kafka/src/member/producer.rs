@@ -76,6 +76,13 @@ impl TransactionalProducer {
         Ok(Self { settings: settings.clone(), name: name.into(), producer, reports })
     }
 
+    /// Whether the broker takes another producer for the one of this name.
+    pub(super) fn is_fenced(&self) -> bool {
+        use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
+        let code = self.producer.client().fatal_error().map(|(code, _)| code);
+        matches!(code, Some(Fenced | InvalidProducerEpoch | ProducerFenced))
+    }
+
     /// Takes the place of a producer that is of no more use.
     pub(super) fn replace(&mut self) -> Result<(), SessionError> {
         *self = Self::init(&self.settings, &self.name)?;

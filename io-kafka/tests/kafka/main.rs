@@ -3,4 +3,5 @@
 mod broker;
 mod contract;
 mod end_to_end;
+mod restoring;
 mod topics;
