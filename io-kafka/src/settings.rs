@@ -188,6 +188,10 @@ impl Settings {
         let mut config = self.producer();
         config
             .set("transactional.id", member)
+            // A transaction that follows upon another is put off while the broker marks the first one's
+            // end, which takes a millisecond or two.
+            .set("retry.backoff.ms", "2")
+            .set("retry.backoff.max.ms", "200")
             .set("transaction.timeout.ms", millis(self.transaction_timeout));
         config
     }

@@ -86,6 +86,9 @@ impl<S: Store> Member<'_, S> {
         let producer = &self.producer;
         let changelog = self.settings.topic(Topic::Changelog(self.spec.name));
         producer.begin()?;
+        // First of all: it shows whether we are a member still, and it is put off by less than records are
+        // while the broker is busy with the end of the transaction before.
+        self.send_positions(producer, tasks)?;
         for (number, done) in (1..).zip(tasks) {
             self.send(producer, done)?;
             let place = (&changelog[..], done.partition);
@@ -96,7 +99,6 @@ impl<S: Store> Member<'_, S> {
             let progress = progress_value(&Progress { positions, task_time });
             producer.send(place, &POSITIONS_KEY, Some(&progress), number)?;
         }
-        self.send_positions(producer, tasks)?;
         let reports: BTreeMap<usize, Offset> = producer.commit()?.into_iter().collect();
         let end = |(number, _)| {
             let unknown = || Failure::Unknown("the broker did not say where it ends".into());
