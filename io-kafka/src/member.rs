@@ -145,7 +145,7 @@ impl<S: Store> Member<'_, S> {
         let outcome = outcome.and_then(|Caught { restored, starts }| {
             let positions = &restored.positions;
             let is_newest = !self.restoring.values().any(|later| later.partition == partition);
-            if !reply.is_canceled() && is_newest && self.group.holds(partition) {
+            if !reply.is_canceled() && is_newest && self.group.keeps(partition) {
                 let gone = positions.iter().zip(starts).find(|((_, next), start)| next < start);
                 match gone {
                     None => self.start_reading(partition, ticket, positions)?,

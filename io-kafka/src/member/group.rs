@@ -1,9 +1,10 @@
 //! What the group gives and takes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::{Pending, pending},
     sync::{
+        Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -72,6 +73,11 @@ impl Group {
         }
     }
 
+    /// Whether the partition is ours, and is to stay so, as far as we know.
+    pub(super) fn keeps(&self, partition: PartitionId) -> bool {
+        self.holdings.get(&partition) == Some(&Holding::Held)
+    }
+
     /// Whether the partition is ours, as far as we know.
     pub(super) fn holds(&self, partition: PartitionId) -> bool {
         matches!(self.holdings.get(&partition), Some(Holding::Held | Holding::Revoked))
@@ -109,12 +115,14 @@ pub(super) struct GroupContext {
     inputs: Vec<String>,
     news: mpsc::Sender<News>,
     is_leaving: AtomicBool,
+    /// The partitions that are fetched. Only the thread of the session asks for them.
+    fetched: Mutex<BTreeSet<PartitionId>>,
 }
 
 impl GroupContext {
     pub(super) fn new(settings: &Settings, spec: &Spec, news: mpsc::Sender<News>) -> Self {
         let inputs = spec.inputs.iter().map(|topic| settings.topic(*topic)).collect();
-        Self { inputs, news, is_leaving: AtomicBool::new(false) }
+        Self { inputs, news, is_leaving: AtomicBool::new(false), fetched: Mutex::default() }
     }
 
     /// From now on what is to go goes at once.
@@ -122,37 +130,51 @@ impl GroupContext {
         self.is_leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Takes the partitions of all inputs, and does not read them before they are restored.
-    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &[PartitionId]) {
-        let list = self.all_inputs(partitions);
+    /// Takes note of partitions. They are fetched from when they have been restored.
+    fn assign(&self, consumer: &BaseConsumer<Self>) {
+        let none = TopicPartitionList::new();
         let outcome = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(&list),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&list),
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(&none),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&none),
         };
-        self.report(outcome.and_then(|()| consumer.pause(&list)));
+        self.report(outcome);
+    }
+
+    /// Begins to fetch a partition of all inputs, each from a place of its own. Says whether it is new.
+    ///
+    /// A place is never told as the start or the end: if anything else about the partition is changed
+    /// before such a one has been looked up, librdkafka looks it up again half a second later, and turns
+    /// to it whatever has been read by then.
+    pub(super) fn fetch(
+        &self,
+        consumer: &GroupConsumer,
+        partition: PartitionId,
+        list: &TopicPartitionList,
+    ) -> KafkaResult<bool> {
+        if !self.fetched().insert(partition) {
+            return Ok(false);
+        }
+        consumer.incremental_assign(list)?;
+        Ok(true)
     }
 
     fn unassign<C: Consumer<Self>>(&self, consumer: &C, partitions: &[PartitionId]) {
-        let outcome = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                consumer.incremental_unassign(&self.all_inputs(partitions))
+        let mut list = TopicPartitionList::new();
+        let mut fetched = self.fetched();
+        for partition in partitions.iter().filter(|partition| fetched.remove(partition)) {
+            for topic in &self.inputs {
+                list.add_partition(topic, record::number(*partition));
             }
+        }
+        let outcome = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&list),
             RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
         };
         self.report(outcome);
     }
 
-    fn all_inputs(&self, partitions: &[PartitionId]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for topic in &self.inputs {
-            for partition in partitions {
-                // Their positions come with restoring; until then it is only to be some offset that there
-                // is. The start is none where retention has been.
-                let (number, end) = (record::number(*partition), rdkafka::Offset::End);
-                list.add_partition_offset(topic, number, end).expect("the end is a good offset");
-            }
-        }
-        list
+    fn fetched(&self) -> MutexGuard<'_, BTreeSet<PartitionId>> {
+        self.fetched.lock().expect("nothing that can panic is done under this lock")
     }
 
     fn report(&self, outcome: KafkaResult<()>) {
@@ -191,7 +213,7 @@ impl ConsumerContext for GroupContext {
         let partitions = elements.iter().map(|element| record::partition_id(element.partition()));
         let partitions: Vec<_> = partitions.collect();
         if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.assign(consumer, &partitions);
+            self.assign(consumer);
             self.tell(News::Assigned(partitions));
         } else if self.is_leaving.load(Ordering::Relaxed) || partitions.is_empty() {
             self.unassign(consumer, &partitions);

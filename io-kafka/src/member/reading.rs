@@ -96,12 +96,13 @@ impl<S: Store> Member<'_, S> {
         let reader = Reader { ticket, positions: positions.to_vec() };
         let list = self.list(partition, &reader);
         self.readers.insert(partition, reader);
-        self.seek(&list)?;
-        if self.is_held_back {
-            return Ok(());
+        let failed = |error| session_error("reading a partition", &error);
+        if !self.consumer.context().fetch(self.consumer, partition, &list).map_err(failed)? {
+            self.seek(&list)?;
         }
-        let resumed = self.consumer.resume(&list);
-        resumed.map_err(|error| session_error("reading a partition", &error))
+        let can_go = !self.is_held_back;
+        let set = if can_go { self.consumer.resume(&list) } else { self.consumer.pause(&list) };
+        set.map_err(failed)
     }
 
     pub(super) fn stop_reading(&mut self, partition: PartitionId) {
@@ -230,7 +231,7 @@ impl<S: Store> Member<'_, S> {
         Ok(())
     }
 
-    /// Has partitions fetched from other offsets. Those that were assigned just now cannot do that yet.
+    /// Has partitions fetched from other offsets. Those that are fetched since just now cannot do that yet.
     fn seek(&self, list: &TopicPartitionList) -> Result<(), SessionError> {
         if list.count() == 0 {
             return Ok(());
