@@ -89,7 +89,7 @@ impl<S: Store> Equipment<S> {
                 return drop(joined.send(Err(session_error("a consumer", &error))));
             }
         };
-        match self.join(&consumer, news) {
+        match self.join(&consumer, news, || !joined.is_canceled()) {
             Ok(mut member) => {
                 if joined.send(Ok(())).is_ok() {
                     member.work(commands);
@@ -105,10 +105,11 @@ impl<S: Store> Equipment<S> {
         &self,
         consumer: &'a GroupConsumer,
         news: mpsc::Receiver<group::News>,
+        is_wanted: impl Fn() -> bool,
     ) -> Result<Member<'a, S>, SessionError> {
         let settings = self.shared.settings.clone();
         check_topics(&settings, self.spec, consumer)?;
-        let producer = TransactionalProducer::init(&settings, &self.name)?;
+        let producer = TransactionalProducer::init(&settings, &self.name, is_wanted)?;
         let session = self.shared.session_number();
         let (to_self, this) = (self.to_self.clone(), thread::current());
         let restorer = Restorer::start(

@@ -25,6 +25,9 @@ const DELIVERED_POLL: Duration = Duration::from_micros(200);
 /// How long it is waited before a call is repeated that may be.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
+/// How long a producer is waited for before it is looked whether it is still wanted.
+const INIT_SLICE: Duration = Duration::from_secs(1);
+
 /// A producer whose transactional id is its session's.
 pub(super) struct TransactionalProducer {
     settings: Settings,
@@ -54,8 +57,13 @@ enum Remedy {
 }
 
 impl TransactionalProducer {
-    /// Makes a producer, which ends what another one of the same name has left open.
-    pub(super) fn init(settings: &Settings, name: &str) -> Result<Self, SessionError> {
+    /// Makes a producer, which ends what another one of the same name has left open; unless nobody wants
+    /// it any more.
+    pub(super) fn init(
+        settings: &Settings,
+        name: &str,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Self, SessionError> {
         let what = "a transactional producer";
         let (report, reports) = mpsc::channel();
         let producer: ThreadedProducer<Reports> = settings
@@ -64,9 +72,9 @@ impl TransactionalProducer {
             .map_err(|error| session_error(what, &error))?;
         let deadline = Instant::now() + 2 * settings.request_timeout;
         loop {
-            match producer.init_transactions(settings.request_timeout) {
+            match producer.init_transactions(settings.request_timeout.min(INIT_SLICE)) {
                 Ok(()) => break,
-                Err(error) if is_retriable(&error) && Instant::now() < deadline => {
+                Err(error) if is_retriable(&error) && Instant::now() < deadline && is_wanted() => {
                     debug!(%error, "the transactions are not ready yet");
                     thread::sleep(RETRY_PAUSE);
                 }
@@ -85,7 +93,7 @@ impl TransactionalProducer {
 
     /// Takes the place of a producer that is of no more use.
     pub(super) fn replace(&mut self) -> Result<(), SessionError> {
-        *self = Self::init(&self.settings, &self.name)?;
+        *self = Self::init(&self.settings, &self.name, || true)?;
         Ok(())
     }
 

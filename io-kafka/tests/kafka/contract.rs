@@ -54,7 +54,7 @@ impl Backend for Kafka {
     type Transport = KafkaTransport<FjallStore>;
     type Client = KafkaClient;
 
-    const CASES: u32 = 4;
+    const CASES: u32 = 8;
 
     /// Another node, with a store of its own.
     fn transport(&self) -> KafkaTransport<FjallStore> {

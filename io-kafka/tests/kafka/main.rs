@@ -1,5 +1,6 @@
 //! The tests that need a broker, in one process so that one is enough.
 
+mod absent;
 mod broker;
 mod contract;
 mod end_to_end;

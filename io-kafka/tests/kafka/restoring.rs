@@ -26,7 +26,8 @@ use tidelog_io_local::{FjallStore, StoreTables};
 
 use crate::broker::{self, broker};
 
-static COUNTER: Spec = Spec {
+/// A service with one of everything.
+pub(crate) static COUNTER: Spec = Spec {
     name: ServiceName::EntityStorage,
     inputs: &[Topic::EntityPatches],
     outputs: &[Topic::EntityUpdates],
