@@ -1,11 +1,17 @@
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
@@ -26,7 +32,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * address alone it talks to the broker that is there. It says "ready" once the broker answers. Then it
  * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "warm" takes a
  * broker through its first transaction, "stop" stops it in good order. When its input ends, because
- * whoever started it is no more, it halts at once.
+ * whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
  */
 public final class TestBroker {
     public static void main(String[] arguments) throws Exception {
@@ -55,7 +61,22 @@ public final class TestBroker {
         } catch (Exception error) {
             say("failed " + error);
         }
+        removeFolder();
         Runtime.getRuntime().halt(0);
+    }
+
+    private static void removeFolder() {
+        String folder = System.getProperty("tidelog.folder");
+        if (folder == null) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(Path.of(folder))) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        } catch (IOException | UncheckedIOException error) {
+            say("failed " + error);
+        }
     }
 
     private static void announce(String address) {

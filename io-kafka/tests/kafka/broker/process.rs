@@ -23,8 +23,8 @@ pub(super) struct Home {
     installation: Installation,
     properties: PathBuf,
     port: u16,
-    /// The data is gone with it.
-    _folder: TempDir,
+    /// The data is gone with it. A test process that ends without dropping it has the broker do that.
+    folder: TempDir,
 }
 
 impl Home {
@@ -34,7 +34,7 @@ impl Home {
         copy(&installation.path("template"), &data).map_err(|error| error.to_string())?;
         let properties = installation.properties("broker.properties", &data)?;
         let (installation, port) = (installation.clone(), free_port()?);
-        Ok(Self { installation, properties, port, _folder: folder })
+        Ok(Self { installation, properties, port, folder })
     }
 
     pub(super) fn address(&self) -> String {
@@ -46,6 +46,7 @@ impl Home {
         let mut java = self.installation.java();
         let archive = self.installation.path("kafka.jsa");
         java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        java.arg(format!("-Dtidelog.folder={}", self.folder.path().display()));
         Process::spawn(java, &self.properties, self.port)
     }
 }
