@@ -1,6 +1,6 @@
 //! A model of librdkafka: consumers, group members and producers as tasks of simulated machines.
 //!
-//! A [`Cluster`] is what one client instance knows and holds: its connections, and who leads and
+//! A `Cluster` is what one client instance knows and holds: its connections, and who leads and
 //! coordinates. A consumer, a group member and a producer have one each, as they have connections of
 //! their own in librdkafka, so that what waits on one of them holds up no other. Time limits are by the
 //! machine's monotonic clock.

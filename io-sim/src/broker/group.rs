@@ -1,11 +1,11 @@
 //! The coordinator of groups: one per partition of `__consumer_offsets`. The classic protocol, with
 //! static members.
 //!
-//! A group ([`state`]) gathers members in rounds ([`rebalance`]): whoever wants to belong joins, and
+//! A group (`state`) gathers members in rounds (`rebalance`): whoever wants to belong joins, and
 //! once all have, or the time is up, a new generation begins; its leader hands in who gets what
-//! ([`sync`]), that is written, and then the group is stable. Of all that only a stable group and an
+//! (`sync`), that is written, and then the group is stable. Of all that only a stable group and an
 //! empty one are records: a coordinator that takes over begins with the newest of them, and members
-//! that know a later generation join again. Beside it a group has offsets ([`offsets`]), each a record
+//! that know a later generation join again. Beside it a group has offsets (`offsets`), each a record
 //! of its own, those of transactions as part of their transaction.
 
 mod commit;

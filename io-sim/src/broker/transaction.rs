@@ -1,10 +1,10 @@
 //! The coordinator of transactions: one per partition of `__transaction_state`.
 //!
-//! Each transactional id is a small machine ([`state`]): Empty, Ongoing, Prepare, Complete. Every step
+//! Each transactional id is a small machine (`state`): Empty, Ongoing, Prepare, Complete. Every step
 //! is a record; it counts, and is answered, once all in-sync replicas have it, and until then the id
 //! takes no other (`ConcurrentTransactions`). From the moment that a Prepare record counts it is
 //! decided how the transaction ends; the markers are sent to each partition's leader until all have
-//! them, by this coordinator or by the next one ([`markers`]).
+//! them, by this coordinator or by the next one (`markers`).
 
 mod expiry;
 mod ids;
