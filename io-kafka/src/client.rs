@@ -55,11 +55,8 @@ impl Client for KafkaClient {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        loop {
-            let left = at.since(self.now());
-            if left.is_zero() {
-                return;
-            }
+        let left = at.since(self.now());
+        if !left.is_zero() {
             Delay::new(left).await;
         }
     }
