@@ -56,7 +56,7 @@ pub(super) async fn serve<C: Client, Q: Queries>(
     let stop = async move {
         tokio::select! {
             biased;
-            () = failed => tracing::error!("a service has failed; the node stops"),
+            () = failed => tracing::error!("the node cannot go on, and stops"),
             signal = signals.next() => {
                 tracing::warn!(signal, "requests under way are finished; once more to stop at once");
             }
