@@ -139,7 +139,7 @@ fn row(record: Record) -> (u64, Bytes, Option<Bytes>) {
 
 /// The store of the node that owns a task.
 fn store(world: &World, task: TaskId) -> Option<(Node, SimStore)> {
-    let node = world.recorder.look().owners.get(&task).copied()?;
+    let node = world.recorder.owner(task)?;
     Some((node, world.directory.store(node)?))
 }
 
