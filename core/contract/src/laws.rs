@@ -140,6 +140,21 @@ macro_rules! law_tests {
     )+)+};
 }
 
+/// Laws as tests, where the backend is there.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! law_tests_where {
+    (($fresh:expr) $($group:ident { $($law:ident)+ })+) => {$($(
+        #[test]
+        fn $law() {
+            let (fresh, is_there) = $fresh;
+            if is_there() {
+                $crate::laws::$group::$law(&fresh);
+            }
+        }
+    )+)+};
+}
+
 /// Laws as pairs of a name and a function.
 #[doc(hidden)]
 #[macro_export]

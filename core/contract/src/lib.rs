@@ -29,11 +29,15 @@ pub mod memory;
 pub use backend::{Answering, Backend, Durable, Fresh, Trimming};
 
 /// The laws that hold for every backend, as `#[test]`s. Takes the backend's constructor, a path or a
-/// closure `Fn(Layout) -> impl Backend`.
+/// closure `Fn(Layout) -> impl Backend`; and, for a backend that is not on every machine, a function
+/// `fn() -> bool` without whose consent a test passes over, as in `contract_tests!(fresh, if is_there)`.
 #[macro_export]
 macro_rules! contract_tests {
     ($fresh:expr) => {
         $crate::general_laws! { law_tests $fresh }
+    };
+    ($fresh:expr, if $is_there:path) => {
+        $crate::general_laws! { law_tests_where ($fresh, $is_there) }
     };
 }
 
@@ -58,5 +62,8 @@ macro_rules! query_tests {
 macro_rules! retention_tests {
     ($fresh:expr) => {
         $crate::retention_laws! { law_tests $fresh }
+    };
+    ($fresh:expr, if $is_there:path) => {
+        $crate::retention_laws! { law_tests_where ($fresh, $is_there) }
     };
 }

@@ -1,0 +1,78 @@
+//! Tidelog on Kafka and Redpanda, through librdkafka.
+//!
+//! [`KafkaTransport`] joins services to a broker: a consumer group for each service, one transactional
+//! producer for each session, and the tables of this node's tasks in a [`Store`] that can be rebuilt from
+//! their changelogs. [`KafkaClient`] is the side of the drivers. [`Topics`] creates what both need, and
+//! says what differs.
+//!
+//! ```no_run
+//! use tidelog_core::{Layout, Spec, port::{Store, Transport}};
+//! use tidelog_io_kafka::{KafkaClient, KafkaTransport, Settings, Topics, of_service};
+//!
+//! # async fn example(spec: &'static Spec, store: impl Store) -> Result<(), Box<dyn std::error::Error>> {
+//! let layout = Layout::new(12).expect("a number of partitions");
+//! let settings = Settings::new("localhost:9092", "tidelog-", layout);
+//! Topics::connect(&settings)?.create(of_service(spec))?;
+//!
+//! let client = KafkaClient::connect(&settings)?;
+//! let session = KafkaTransport::new(settings, store).join(spec).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Threads
+//!
+//! librdkafka's calls block, so each is made on a thread that has nothing else to do, and the futures of
+//! this crate wait for channels:
+//!
+//! - A session has two. One owns its consumer and its producer, and every commit is made there; the
+//!   other one restores tables and looks where inputs end, so that a long restore keeps no rebalance
+//!   waiting. Dropping the session joins both.
+//! - A client has one that appends, and one for each read that is under way. Dropping its last clone
+//!   joins them.
+//!
+//! # Invariants
+//!
+//! - What a task sent, its rows as changelog records, and its positions are one transaction. The
+//!   positions are in it twice: as offsets of the group, which is what fences an owner that is none any
+//!   more, and as a record of the changelog, since a broker forgets the offsets of an idle group.
+//! - Only a commit that the broker has confirmed is written into the store. So a store can be behind its
+//!   changelog, and never ahead of it.
+//! - The outcome of a commit is never guessed. What can be repeated is repeated for a limited time; what
+//!   was aborted is rejected; all else is unknown, and the session goes on with a new producer, whose
+//!   initialisation ends whatever was left open.
+//! - A restored task has read its changelog up to where it ended after the positions had been fetched,
+//!   and not before everything up to there was committed or aborted.
+//! - The group is answered when the runner has released what is to go, and not before. A member that has
+//!   lost its partitions asks to be taken back when the runner has been told.
+//! - Every call has a time limit.
+//!
+//! # Known limits
+//!
+//! A position stands after the last record that was read, and the marker of that record's transaction
+//! lies behind it. Where retention removes both while a task stands still, the task says that input was
+//! lost, though there was none; an operator has to move it on. This can befall topics that are kept for
+//! days, in tasks without input for as long.
+//!
+//! [`Store`]: tidelog_core::port::Store
+
+mod changelog;
+mod client;
+mod clock;
+mod context;
+mod error;
+mod leases;
+mod member;
+mod record;
+mod restorer;
+mod session;
+mod settings;
+mod topics;
+mod transport;
+
+pub use client::KafkaClient;
+pub use error::ConnectError;
+pub use session::KafkaSession;
+pub use settings::{Leaving, Settings};
+pub use topics::{Described, Difference, Topics, TopicsError, of_service};
+pub use transport::KafkaTransport;

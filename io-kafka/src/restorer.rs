@@ -1,0 +1,269 @@
+//! The thread that brings tables to what was committed, and looks where inputs end.
+//!
+//! It works beside the session's thread, which has a group to answer while a store is rebuilt.
+
+mod catch_up;
+mod tail;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use futures_channel::oneshot;
+use rdkafka::{
+    TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+use tidelog_core::{
+    Offset, PartitionId, Spec, Topic,
+    port::{Restored, SessionError, Store, StoreError, TaskId},
+};
+use tracing::warn;
+
+use crate::{
+    Settings,
+    context::Logging,
+    error::session_error,
+    leases::{Leased, SessionNumber},
+    record,
+};
+
+/// How long one call waits before it is looked whether anybody still wants its outcome.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a dead owner's transaction may hold back a changelog, beyond its own time limit: brokers
+/// look for such transactions every ten seconds.
+const ABORTED_WITHIN: Duration = Duration::from_secs(15);
+
+/// The outcome of asking for the ends of a task's inputs.
+pub(crate) type Ends = Result<Vec<(Topic, Offset)>, SessionError>;
+
+/// A task as it was committed, and the first offset of each of its inputs.
+pub(crate) struct Caught<T> {
+    pub(crate) restored: Restored<T>,
+    pub(crate) starts: Vec<Offset>,
+}
+
+/// What the thread is asked for.
+enum Job {
+    Restore { partition: PartitionId, ticket: u64 },
+    Ends { partition: PartitionId, reply: oneshot::Sender<Ends> },
+}
+
+/// A handle of the thread.
+pub(crate) struct Restorer {
+    jobs: Option<mpsc::Sender<Job>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Restorer {
+    /// Starts the thread. It tells `done` what it has restored, with the ticket of the request.
+    pub(crate) fn start<S: Store>(
+        settings: &Settings,
+        spec: &'static Spec,
+        store: Arc<Leased<S>>,
+        session: SessionNumber,
+        done: impl Fn(u64, Result<Caught<S::Tables>, SessionError>) + Send + 'static,
+    ) -> Result<Self, SessionError> {
+        let failed = |error: KafkaError| session_error("a consumer for restoring", &error);
+        let committed = settings.restoring_consumer(spec.name).create_with_context(Logging);
+        let heads = settings.heads_consumer().create_with_context(Logging);
+        let stop = Arc::new(AtomicBool::new(false));
+        let work = Work {
+            settings: settings.clone(),
+            spec,
+            store,
+            session,
+            committed: committed.map_err(failed)?,
+            heads: heads.map_err(failed)?,
+            stop: Arc::clone(&stop),
+        };
+        let (jobs, received) = mpsc::channel();
+        let run = move || {
+            while let Ok(job) = received.recv() {
+                match job {
+                    Job::Restore { partition, ticket } => done(ticket, work.restore(partition)),
+                    Job::Ends { partition, reply } => drop(reply.send(work.ends(partition))),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name(format!("restore-{}", spec.name)).spawn(run);
+        let thread = thread.map_err(|error| SessionError::Lost(error.to_string().into()))?;
+        Ok(Self { jobs: Some(jobs), stop, thread: Some(thread) })
+    }
+
+    pub(crate) fn restore(&self, partition: PartitionId, ticket: u64) {
+        self.give(Job::Restore { partition, ticket });
+    }
+
+    pub(crate) fn ends(&self, partition: PartitionId, reply: oneshot::Sender<Ends>) {
+        self.give(Job::Ends { partition, reply });
+    }
+
+    fn give(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // Were the thread gone, whoever waits would be told by the end of its channel.
+            drop(jobs.send(job));
+        }
+    }
+}
+
+impl Drop for Restorer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            warn!("the thread that restores has panicked");
+        }
+    }
+}
+
+/// What the thread has.
+struct Work<S> {
+    settings: Settings,
+    spec: &'static Spec,
+    store: Arc<Leased<S>>,
+    session: SessionNumber,
+    /// Sees what is committed.
+    committed: BaseConsumer<Logging>,
+    /// Sees what is written, committed or not.
+    heads: BaseConsumer<Logging>,
+    stop: Arc<AtomicBool>,
+}
+
+impl<S: Store> Work<S> {
+    fn task(&self, partition: PartitionId) -> TaskId {
+        TaskId { service: self.spec.name, partition }
+    }
+
+    fn restore(&self, partition: PartitionId) -> Result<Caught<S::Tables>, SessionError> {
+        let task = self.task(partition);
+        // In this order: whatever had been committed when the positions were read lies before the end
+        // of the changelog that is read after them.
+        let positions = self.positions(partition)?;
+        let changelog = self.settings.topic(Topic::Changelog(self.spec.name));
+        let (_, end) = self.bounds(&self.heads, &changelog, partition)?;
+        self.wait_until_stable(&changelog, partition, end)?;
+        let (tables, progress) = self.catch_up(task, &changelog, end)?;
+        let inputs = self.spec.inputs.iter().zip(positions);
+        let positions = inputs.map(|(topic, of_group)| {
+            let found = progress.positions.iter().find(|(of, _)| of == topic);
+            let of_changelog = found.map(|(_, offset)| *offset);
+            if of_changelog.is_some() && of_group.is_some() && of_changelog != of_group {
+                warn!(%task, %topic, ?of_changelog, ?of_group, "the positions differ: the greater counts");
+            }
+            // An input that the task has never read is read from its very beginning, and the task is
+            // told if that is gone.
+            (*topic, of_changelog.max(of_group).unwrap_or_default())
+        });
+        let restored =
+            Restored { tables, positions: positions.collect(), task_time: progress.task_time };
+        let starts = self.spec.inputs.iter().map(|topic| {
+            let (start, _) =
+                self.bounds(&self.committed, &self.settings.topic(*topic), partition)?;
+            Ok(start)
+        });
+        Ok(Caught { restored, starts: starts.collect::<Result<_, SessionError>>()? })
+    }
+
+    /// The group's position in each input, where it has one. It waits for commits under way.
+    fn positions(&self, partition: PartitionId) -> Result<Vec<Option<Offset>>, SessionError> {
+        let topics: Vec<_> =
+            self.spec.inputs.iter().map(|topic| self.settings.topic(*topic)).collect();
+        let deadline = self.stable_by();
+        loop {
+            let mut list = TopicPartitionList::new();
+            for topic in &topics {
+                list.add_partition(topic, record::number(partition));
+            }
+            match self.committed.committed_offsets(list, PATIENCE) {
+                Ok(list) => {
+                    let of = |topic: &String| {
+                        let found = list.find_partition(topic, record::number(partition))?;
+                        match found.offset() {
+                            rdkafka::Offset::Offset(offset) => {
+                                Some(Offset(record::unsigned(offset)))
+                            }
+                            _ => None,
+                        }
+                    };
+                    return Ok(topics.iter().map(of).collect());
+                }
+                Err(error) => self.wait(deadline, "the committed positions", &error)?,
+            }
+        }
+    }
+
+    /// Waits until everything before `end` has been committed or aborted.
+    fn wait_until_stable(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        end: Offset,
+    ) -> Result<(), SessionError> {
+        let deadline = self.stable_by();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let (_, stable) = self.bounds(&self.committed, topic, partition)?;
+            if stable >= end {
+                return Ok(());
+            }
+            if self.is_stopped() || Instant::now() >= deadline {
+                let reason = format!(
+                    "{topic}/{partition} ends at {end}, and an open transaction holds its readers back \
+                     at {stable}"
+                );
+                return Err(SessionError::Lost(reason.into()));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// The first offset and the one after the last, as a consumer sees them.
+    fn bounds(
+        &self,
+        consumer: &BaseConsumer<Logging>,
+        topic: &str,
+        partition: PartitionId,
+    ) -> Result<(Offset, Offset), SessionError> {
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            match consumer.fetch_watermarks(topic, record::number(partition), PATIENCE) {
+                Ok((start, end)) => {
+                    return Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))));
+                }
+                Err(error) => self.wait(deadline, topic, &error)?,
+            }
+        }
+    }
+
+    /// Waits before something is tried again, unless it has been tried for long enough.
+    fn wait(&self, deadline: Instant, what: &str, error: &KafkaError) -> Result<(), SessionError> {
+        if self.is_stopped() || Instant::now() >= deadline {
+            return Err(session_error(what, error));
+        }
+        thread::sleep(Duration::from_millis(10));
+        Ok(())
+    }
+
+    fn stable_by(&self) -> Instant {
+        Instant::now() + self.settings.transaction_timeout + ABORTED_WITHIN
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn store_failed(error: &StoreError) -> SessionError {
+    SessionError::Fatal(error.to_string().into())
+}

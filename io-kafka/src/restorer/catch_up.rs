@@ -1,0 +1,227 @@
+//! Bringing the tables of a task to the end of its changelog.
+
+use std::sync::Arc;
+
+use rdkafka::{Message, consumer::Consumer};
+use tidelog_core::{
+    Offset, Overlay, PartitionId,
+    port::{Opened, SessionError, Store, StoreBatch, TaskId},
+};
+use tracing::{debug, info, warn};
+
+use super::{PATIENCE, Work, store_failed};
+use crate::{
+    changelog::{Entry, Progress, entry},
+    clock,
+    error::session_error,
+    record,
+    topics::TOMBSTONES_KEPT_FOR,
+};
+
+/// Rows that one batch of the store has while a task is restored.
+const BATCH_ROWS_MAX: usize = 10_000;
+
+/// Bytes of rows that one batch of the store has while a task is restored.
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// After how many records it is told how far a restoring task is.
+const TOLD_EVERY: u64 = 1_000_000;
+
+/// Why a store cannot be brought up to date, and is to be rebuilt.
+enum Stale {
+    /// It is further than the changelog, or has something else at the same place.
+    OfAnotherLog(String),
+    /// Rows may have been removed since whose tombstones are gone by now.
+    TooOld(Offset),
+}
+
+/// What reading a changelog came to.
+enum Read {
+    All(Progress),
+    Stale(Stale),
+}
+
+impl<S: Store> Work<S> {
+    /// Brings a task's tables to the end of its changelog, and tells how far the task had got.
+    pub(super) fn catch_up(
+        &self,
+        task: TaskId,
+        changelog: &str,
+        end: Offset,
+    ) -> Result<(S::Tables, Progress), SessionError> {
+        let failed = |error| store_failed(&error);
+        let Opened { tables, positions, changelog: stored, task_time } =
+            self.store.take(task, self.session).map_err(failed)?;
+        let stored = stored.map(|next| (next, Progress { positions, task_time }));
+        if let Some((next, progress)) = stored {
+            match self.read_on(task, changelog, end, next, progress)? {
+                Read::All(progress) => return Ok((tables, progress)),
+                Read::Stale(stale) => {
+                    let reason = stale.to_string();
+                    warn!(%task, %reason, "the task's tables are rebuilt");
+                    self.store.clear(self.session, task).map_err(failed)?;
+                }
+            }
+        }
+        let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
+        let mut replay = Replay::new(self, task, start, Progress::default());
+        self.read(changelog, task.partition, (start, end), |message| replay.take(message))?;
+        let progress = replay.finish()?;
+        Ok((tables, progress))
+    }
+
+    /// Reads what has been committed since the tables were written.
+    fn read_on(
+        &self,
+        task: TaskId,
+        changelog: &str,
+        end: Offset,
+        next: Offset,
+        progress: Progress,
+    ) -> Result<Read, SessionError> {
+        let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
+        if next > end {
+            let reason = format!("{changelog} ends at {end}, before {next}, where the tables are");
+            return Ok(Read::Stale(Stale::OfAnotherLog(reason)));
+        }
+        let kept_since = self.tombstones_kept_since(changelog, task.partition)?;
+        let is_old = next < start || kept_since.is_none_or(|since| next < since);
+        // The record before is read too: it must be the one that the tables remember.
+        let from = Offset(next.0.saturating_sub(1)).max(start);
+        let mut replay = Replay::new(self, task, next, progress.clone());
+        let mut stale = None;
+        self.read(changelog, task.partition, (from, end), |message| {
+            if stale.is_some() {
+                return Ok(());
+            }
+            if record::offset(message) >= next {
+                // Every commit leaves a record that no compaction removes until there is a newer one.
+                // So where there is none, there was no commit.
+                if is_old {
+                    stale = Some(Stale::TooOld(next));
+                    return Ok(());
+                }
+                return replay.take(message);
+            }
+            let found = read_entry(message)?;
+            if matches!(&found, Entry::Progress(found) if *found != progress) {
+                let reason = format!("{changelog} has another commit before {next}");
+                stale = Some(Stale::OfAnotherLog(reason));
+            }
+            Ok(())
+        })?;
+        match stale {
+            Some(stale) => Ok(Read::Stale(stale)),
+            None => replay.finish().map(Read::All),
+        }
+    }
+
+    /// The first record that is younger than any tombstone that can have been removed.
+    fn tombstones_kept_since(
+        &self,
+        changelog: &str,
+        partition: PartitionId,
+    ) -> Result<Option<Offset>, SessionError> {
+        // Half of it, since it is other machines' clocks that wrote the times.
+        let since = clock::now().minus(TOMBSTONES_KEPT_FOR / 2);
+        let since = Offset(since.as_millis());
+        let times = record::places([(changelog, partition, since)]);
+        let found =
+            self.committed.offsets_for_times(times, PATIENCE.max(self.settings.request_timeout));
+        let found = found.map_err(|error| session_error(changelog, &error))?;
+        let found = found.find_partition(changelog, record::number(partition));
+        Ok(found.and_then(|found| match found.offset() {
+            rdkafka::Offset::Offset(offset) => Some(Offset(record::unsigned(offset))),
+            _ => None,
+        }))
+    }
+}
+
+/// Writes a changelog's records into the tables of its task, a batch at a time.
+struct Replay<'a, S> {
+    work: &'a Work<S>,
+    task: TaskId,
+    rows: Overlay,
+    progress: Progress,
+    /// The offset to be read next.
+    next: Offset,
+    /// How many records have been read.
+    records: u64,
+    has_progress: bool,
+}
+
+impl<'a, S: Store> Replay<'a, S> {
+    fn new(work: &'a Work<S>, task: TaskId, next: Offset, progress: Progress) -> Self {
+        let has_progress = progress != Progress::default();
+        Self { work, task, rows: Overlay::default(), progress, next, records: 0, has_progress }
+    }
+
+    fn take(
+        &mut self,
+        message: &rdkafka::message::BorrowedMessage<'_>,
+    ) -> Result<(), SessionError> {
+        match read_entry(message)? {
+            Entry::Row { table, key, row } => self.rows.insert(table, &key, row),
+            Entry::Progress(progress) => {
+                self.progress = progress;
+                self.has_progress = true;
+            }
+        }
+        self.next = record::offset(message).next();
+        self.records += 1;
+        if self.records.is_multiple_of(TOLD_EVERY) {
+            info!(task = %self.task, records = self.records, at = %self.next, "restoring");
+        }
+        if self.rows.len() >= BATCH_ROWS_MAX || self.rows.bytes() >= BATCH_BYTES_MAX {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and tells how far the task had got.
+    fn finish(mut self) -> Result<Progress, SessionError> {
+        if self.records > 0 {
+            if !self.has_progress {
+                let reason = format!(
+                    "the changelog of {} has rows and no positions: somebody else has written to it",
+                    self.task
+                );
+                return Err(SessionError::Fatal(reason.into()));
+            }
+            self.write()?;
+            debug!(task = %self.task, records = self.records, "caught up");
+        }
+        Ok(self.progress)
+    }
+
+    fn write(&mut self) -> Result<(), SessionError> {
+        let batch = StoreBatch {
+            task: self.task,
+            rows: Arc::new(std::mem::take(&mut self.rows)),
+            positions: self.progress.positions.clone(),
+            changelog: self.next,
+            task_time: self.progress.task_time,
+        };
+        let written = self.work.store.apply(self.work.session, vec![batch]);
+        written.map_err(|error| store_failed(&error))
+    }
+}
+
+fn read_entry(message: &rdkafka::message::BorrowedMessage<'_>) -> Result<Entry, SessionError> {
+    entry(message.key().unwrap_or_default(), message.payload()).map_err(|error| {
+        let place = format!("{}/{}:{}", message.topic(), message.partition(), message.offset());
+        SessionError::Fatal(format!("the changelog cannot be read at {place}: {error}").into())
+    })
+}
+
+impl std::fmt::Display for Stale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OfAnotherLog(reason) => write!(f, "they are of another log: {reason}"),
+            Self::TooOld(next) => write!(
+                f,
+                "they are from before {next}, and what was removed soon after that has left no trace"
+            ),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Joining services to a broker.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_timer::Delay;
+use tidelog_core::{
+    ServiceName, Spec,
+    port::{SessionError, Store, Transport},
+};
+
+use crate::{
+    Settings,
+    leases::{Leased, SessionNumber},
+    session::KafkaSession,
+};
+
+/// Joins services to a broker, with their tables in a store of this node.
+pub struct KafkaTransport<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// What the sessions of a node have in common.
+pub(crate) struct Shared<S> {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<Leased<S>>,
+    sessions: AtomicU64,
+    ordinals: Mutex<BTreeMap<ServiceName, BTreeSet<u32>>>,
+}
+
+/// Which of the sessions of a service one is, among those of this node at this time. It is a part of
+/// its names towards the broker, which are the same again after a restart.
+pub(crate) struct Ordinal<S> {
+    shared: Arc<Shared<S>>,
+    service: ServiceName,
+    pub(crate) number: u32,
+}
+
+impl<S: Store> KafkaTransport<S> {
+    /// A transport for this node. Nothing is asked of the broker before a service joins.
+    #[must_use]
+    pub fn new(settings: Settings, store: S) -> Self {
+        let shared = Shared {
+            settings,
+            store: Arc::new(Leased::new(store)),
+            sessions: AtomicU64::new(0),
+            ordinals: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl<S> Clone for KafkaTransport<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: Store> Transport for KafkaTransport<S> {
+    type Session = KafkaSession<S>;
+
+    async fn join(&self, spec: &'static Spec) -> Result<KafkaSession<S>, SessionError> {
+        KafkaSession::join(Arc::clone(&self.shared), spec).await
+    }
+
+    async fn pause(&self, length: Duration) {
+        Delay::new(length).await;
+    }
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn session_number(&self) -> SessionNumber {
+        SessionNumber(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl<S> Ordinal<S> {
+    /// The lowest number that no other session of the service has.
+    pub(crate) fn take(shared: &Arc<Shared<S>>, service: ServiceName) -> Self {
+        let mut ordinals = shared.ordinals.lock().expect("taking a number does not panic");
+        let taken = ordinals.entry(service).or_default();
+        let number = (0..).find(|number| !taken.contains(number)).expect("some number is free");
+        taken.insert(number);
+        Self { shared: Arc::clone(shared), service, number }
+    }
+}
+
+impl<S> Drop for Ordinal<S> {
+    fn drop(&mut self) {
+        let mut ordinals = self.shared.ordinals.lock().expect("taking a number does not panic");
+        if let Some(taken) = ordinals.get_mut(&self.service) {
+            taken.remove(&self.number);
+        }
+    }
+}

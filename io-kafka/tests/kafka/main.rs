@@ -1,0 +1,8 @@
+//! The tests that need a broker, in one process so that one is enough.
+
+mod absent;
+mod broker;
+mod contract;
+mod end_to_end;
+mod restoring;
+mod topics;

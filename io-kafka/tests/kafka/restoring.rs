@@ -1,0 +1,304 @@
+//! Restoring where a broker can do what no other backend does: forget a group's offsets, hold readers
+//! back, fence one producer by another; and with stores that are not what they should be.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::join};
+use pollster::block_on;
+use rdkafka::{
+    ClientConfig,
+    admin::AdminOptions,
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use tempfile::TempDir;
+use tidelog_core::{
+    Layout, Offset, Overlay, PartitionId, ServiceName, Spec, TableId, Tables, Timestamp, Topic,
+    port::{
+        Append, AppendOutcome, Client, Commit, CommitOutcome, Event, Restored, Session,
+        SessionError, TaskCommit, Transport, Wait,
+    },
+};
+use tidelog_io_kafka::{
+    KafkaClient, KafkaSession, KafkaTransport, Leaving, Settings, Topics, of_service,
+};
+use tidelog_io_local::{FjallStore, StoreTables};
+
+use crate::broker::{self, broker};
+
+/// A service with one of everything.
+pub(crate) static COUNTER: Spec = Spec {
+    name: ServiceName::EntityStorage,
+    inputs: &[Topic::EntityPatches],
+    outputs: &[Topic::EntityUpdates],
+    tables: &[TableId::Entities],
+};
+
+const ONLY: PartitionId = PartitionId(0);
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn positions_that_the_group_has_forgotten_are_in_the_changelog() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        world.append(3).await;
+        let mut member = world.member("one").await;
+        member.read(3).await;
+        member.commit("a", "1").await;
+        drop(member);
+        let group = world.settings.group(COUNTER.name);
+        let deleted = broker().admin().delete_groups(&[&group], &AdminOptions::new()).await;
+        assert!(deleted.expect("an answer").iter().all(Result::is_ok));
+        // With its store, and without.
+        for node in ["one", "two"] {
+            let member = world.member(node).await;
+            assert_eq!(member.restored.positions, [(Topic::EntityPatches, Offset(3))]);
+            assert_eq!(member.rows(), [("a".into(), "1".into())]);
+        }
+    });
+}
+
+#[test]
+fn a_store_of_another_log_is_rebuilt() {
+    let Some(world) = World::new() else { return };
+    let Some(other) = World::new() else { return };
+    block_on(async {
+        let mut member = world.member("one").await;
+        member.commit("a", "of the first log").await;
+        member.commit("b", "of the first log").await;
+        drop(member);
+        // As long as the first, so that the difference is in what it has.
+        let mut member = other.member("one").await;
+        member.commit("a", "of the other log").await;
+        member.work.task_time = Timestamp::from_millis(7);
+        member.commit("c", "of the other log").await;
+        drop(member);
+        let member = other.member_with(&world.store("one"), "one").await;
+        let expected = ["a", "c"].map(|key| (key.into(), "of the other log".into()));
+        assert_eq!(member.rows(), expected);
+        assert_eq!(member.restored.task_time, Timestamp::from_millis(7));
+    });
+}
+
+#[test]
+fn a_store_that_is_behind_catches_up() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        let mut member = world.member("one").await;
+        member.commit("a", "old").await;
+        member.commit("b", "old").await;
+        drop(member);
+        let mut member = world.member("two").await;
+        member.commit("a", "new").await;
+        member.remove("b").await;
+        drop(member);
+        let member = world.member("one").await;
+        assert_eq!(member.rows(), [("a".into(), "new".into())]);
+    });
+}
+
+#[test]
+fn restoring_waits_for_an_open_transaction_to_end() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        let mut member = world.member("one").await;
+        member.commit("a", "committed").await;
+        // Somebody who has died has left this.
+        let stray: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &world.settings.brokers)
+            .set("transactional.id", format!("{}stray", world.settings.prefix))
+            .create()
+            .expect("a producer");
+        stray.init_transactions(PATIENCE).expect("a transactional producer");
+        stray.begin_transaction().expect("a transaction");
+        let changelog = world.settings.topic(Topic::Changelog(COUNTER.name));
+        let record = BaseRecord::to(&changelog).partition(0).key(&b"\0b"[..]).payload("aborted");
+        stray.send(record).map_err(|(error, _)| error).expect("room for a record");
+        stray.flush(PATIENCE).expect("a delivered record");
+        let mut restoring = Box::pin(member.session.restore(ONLY));
+        futures_timer::Delay::new(Duration::from_millis(300)).await;
+        assert!(restoring.as_mut().now_or_never().is_none(), "it has not waited");
+        stray.abort_transaction(PATIENCE).expect("an aborted transaction");
+        member.restored = restoring.await.expect("a restored partition");
+        assert_eq!(member.rows(), [("a".into(), "committed".into())]);
+    });
+}
+
+#[test]
+fn a_newer_session_of_the_same_name_puts_an_end_to_the_older_one() {
+    let Some(world) = World::new() else { return };
+    let leaving = Leaving::WhenTheSessionEnds;
+    let world = World { settings: Settings { leaving, ..world.settings.clone() }, ..world };
+    block_on(async {
+        let mut older = world.member("one").await;
+        // The same node, started a second time by mistake.
+        let mut newer = world.member_with(&world.store("elsewhere"), "one").await;
+        newer.commit("a", "of the newer").await;
+        let outcome = older.try_commit("a", "of the older").await;
+        assert!(!matches!(outcome, Ok(CommitOutcome::Committed)), "{outcome:?}");
+        let wait = Wait::Until(older.session.now().plus(PATIENCE));
+        loop {
+            match older.session.next(wait).await {
+                Err(SessionError::Lost(_)) => break,
+                Ok(Event::Lost(_) | Event::Committed(_)) => {}
+                other => panic!("the older session goes on with {other:?}"),
+            }
+        }
+        newer.commit("b", "of the newer").await;
+    });
+}
+
+#[test]
+fn what_a_member_does_not_take_for_long_is_not_lost() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        let mut member = world.member("one").await;
+        let record = || Append {
+            topic: Topic::EntityPatches,
+            partition: ONLY,
+            key: Bytes::from_static(b"k"),
+            payload: vec![0; 500_000].into(),
+        };
+        let client = KafkaClient::connect(&world.settings).expect("a client");
+        let append = async {
+            for _ in 0..8 {
+                let outcomes = client.append((0..10).map(|_| record()).collect()).await;
+                let appended = |it: &AppendOutcome| matches!(it, AppendOutcome::Appended(_));
+                assert!(outcomes.iter().all(appended), "{outcomes:?}");
+            }
+        };
+        // Long enough for the broker to be asked for no more.
+        join(append, futures_timer::Delay::new(Duration::from_secs(2))).await;
+        member.read(80).await;
+        member.commit("a", "1").await;
+    });
+}
+
+/// Topics of one test on the broker, and the stores of its nodes.
+struct World {
+    settings: Settings,
+    folder: TempDir,
+}
+
+impl World {
+    fn new() -> Option<Self> {
+        if !broker::is_there() {
+            return None;
+        }
+        let settings = broker::settings(Layout::new(1).expect("a layout"));
+        let topics = Topics::connect(&settings).expect("a client");
+        topics.create(of_service(&COUNTER)).expect("topics of our own");
+        let folder = tempfile::tempdir().expect("a folder for the stores");
+        Some(Self { settings, folder })
+    }
+
+    fn store(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    async fn append(&self, count: usize) {
+        let client = KafkaClient::connect(&self.settings).expect("a client");
+        let (key, payload) = (Bytes::from_static(b"k"), Bytes::from_static(b"v"));
+        let record = Append { topic: Topic::EntityPatches, partition: ONLY, key, payload };
+        let outcomes = client.append(vec![record; count]).await;
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, AppendOutcome::Appended(_))));
+    }
+
+    /// A member of a node with a store of its own.
+    async fn member(&self, node: &str) -> Member {
+        self.member_with(&self.store(node), node).await
+    }
+
+    async fn member_with(&self, store: &std::path::Path, node: &str) -> Member {
+        let settings = Settings { node: node.into(), ..self.settings.clone() };
+        let store = FjallStore::open(store, 1024 * 1024).expect("a folder of our own");
+        let transport = KafkaTransport::new(settings, store);
+        let mut session = transport.join(&COUNTER).await.expect("joining a broker that is there");
+        let wait = Wait::Until(session.now().plus(PATIENCE));
+        match session.next(wait).await {
+            Ok(Event::Assigned(ONLY)) => {}
+            other => panic!("instead of its partition came {other:?}"),
+        }
+        let restored = session.restore(ONLY).await.expect("a restored partition");
+        let work = TaskCommit {
+            partition: ONLY,
+            positions: restored.positions.clone(),
+            task_time: restored.task_time,
+            rows: Arc::default(),
+            sends: Vec::new(),
+        };
+        Member { session, restored, work }
+    }
+}
+
+/// The only member of the service, with its only task.
+struct Member {
+    session: KafkaSession<FjallStore>,
+    restored: Restored<StoreTables>,
+    /// What it would commit now.
+    work: TaskCommit,
+}
+
+impl Member {
+    async fn read(&mut self, count: usize) {
+        let wait = Wait::Until(self.session.now().plus(PATIENCE));
+        let mut read = 0;
+        while read < count {
+            match self.session.next(wait).await {
+                Ok(Event::Records(records)) => {
+                    for record in records.records {
+                        let next = &mut self.work.positions[0].1;
+                        assert_eq!(record.offset, *next);
+                        *next = record.offset.next();
+                        read += 1;
+                    }
+                }
+                other => panic!("instead of records came {other:?}"),
+            }
+        }
+    }
+
+    async fn commit(&mut self, key: &str, value: &str) {
+        assert_eq!(self.try_commit(key, value).await, Ok(CommitOutcome::Committed));
+    }
+
+    async fn remove(&mut self, key: &str) {
+        let mut rows = Overlay::default();
+        rows.insert(TableId::Entities, key.as_bytes(), None);
+        assert_eq!(self.try_commit_rows(rows).await, Ok(CommitOutcome::Committed));
+    }
+
+    async fn try_commit(&mut self, key: &str, value: &str) -> Result<CommitOutcome, SessionError> {
+        let mut rows = Overlay::default();
+        rows.insert(
+            TableId::Entities,
+            key.as_bytes(),
+            Some(Bytes::copy_from_slice(value.as_bytes())),
+        );
+        self.try_commit_rows(rows).await
+    }
+
+    async fn try_commit_rows(&mut self, rows: Overlay) -> Result<CommitOutcome, SessionError> {
+        let work = TaskCommit { rows: Arc::new(rows), ..self.work.clone() };
+        self.session.begin_commit(Commit { tasks: vec![work] });
+        match self.session.next(Wait::Commit).await? {
+            Event::Committed(outcome) => Ok(outcome),
+            other => panic!("instead of an outcome came {other:?}"),
+        }
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        use std::ops::{Bound::Unbounded, ControlFlow};
+        let mut rows = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut visit = |key: &[u8], value: Bytes| {
+            rows.push((text(key), text(&value)));
+            ControlFlow::Continue(())
+        };
+        let tables = &self.restored.tables;
+        tables.range(TableId::Entities, Unbounded, Unbounded, &mut visit).expect("a good table");
+        rows
+    }
+}

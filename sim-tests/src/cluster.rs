@@ -1,0 +1,167 @@
+//! A cluster of the product on simulated brokers, its clients, and what becomes of them: a time of faults,
+//! then healing, then a time to catch up, then a look at everything.
+
+mod actor;
+mod collect;
+mod liveness;
+mod node;
+mod queries;
+mod tap;
+mod tap_client;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::FutureExt;
+use madsim::time::sleep;
+use tidelog_core::{Layout, message::SchemaChange};
+use tidelog_driver::With;
+use tidelog_io_sim::{
+    Net, Sim,
+    client::ClientSettings,
+    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes},
+    wire::{BrokerId, ClientId},
+};
+
+use self::{
+    actor::{Actor, World},
+    queries::Directory,
+};
+use crate::{
+    model::Action,
+    observed::Observed,
+    recorder::Recorder,
+    workload::{Ask, DATABASE, Step, Under, What, Workload},
+};
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) brokers: u32,
+    pub(crate) nodes: u32,
+    pub(crate) partitions: u32,
+    /// How long faults and workload last.
+    pub(crate) length: Duration,
+    pub(crate) workload: Workload,
+}
+
+/// The numbers of machines: nodes from 1, clients from here.
+const CLIENTS_FROM: u32 = 100;
+
+/// The steps of the last look have numbers from here.
+pub(crate) const LAST_STEPS_FROM: u32 = 1_000_000;
+
+/// How long the last look may take.
+const LAST_LOOK: Duration = Duration::from_secs(60);
+
+/// Runs a cluster to its end. What is observed is in the recorder, also if this panics on the way.
+pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed {
+    let net = Net::new(&sim);
+    let layout = Layout::new(setup.partitions).expect("a scenario's number of partitions");
+    let cluster = start_brokers(&net, layout, setup.brokers).await;
+    let brokers = cluster.brokers().keys().copied().collect();
+    let world = World {
+        settings: ClientSettings::new(brokers, layout),
+        directory: Directory::new(&net, &recorder),
+        nodes: Nodes::new(&net),
+        recorder,
+        net,
+    };
+    for number in 1..=setup.nodes {
+        start_node(&world, number);
+    }
+    let last = Actor::start(&world, "last", CLIENTS_FROM);
+    provision(&last).await;
+    let clients: BTreeMap<u32, Actor> = (0..setup.workload.clients)
+        .map(|it| (it, Actor::start(&world, &format!("app{it}"), CLIENTS_FROM + 1 + it)))
+        .collect();
+    sleep(Duration::from_millis(200)).await;
+
+    let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
+    work(&sim, &setup, &clients).await;
+    chaos.heal();
+    let healed_us = sim.now_us();
+    let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
+    let caught_up = after_heal.behind.is_empty();
+    if caught_up {
+        look_again(&world, &last, setup.workload.entities).await;
+    }
+    let mut observed = collect::everything(&world, &cluster).await;
+    observed.after_heal = Some(after_heal);
+    observed.end_us = sim.now_us();
+    observed
+}
+
+async fn start_brokers(net: &Net, layout: Layout, brokers: u32) -> Cluster {
+    let mut settings = ClusterSettings::new(layout);
+    settings.config.brokers = (1..=brokers).map(BrokerId).collect();
+    settings.config.internal_replication_factor = brokers.min(3);
+    settings.config.internal_min_insync_replicas = brokers.min(2);
+    let cluster = Cluster::start(net, settings);
+    cluster.create_topics().await;
+    cluster
+}
+
+fn start_node(world: &World, number: u32) {
+    let ours = world.clone();
+    world.nodes.add(&format!("node{number}"), ClientId(number), move |boot| {
+        let World { settings, recorder, directory, .. } = ours.clone();
+        node::run(boot, settings, recorder, directory).boxed_local()
+    });
+}
+
+/// Makes the database, before anything goes wrong.
+async fn provision(actor: &Actor) {
+    loop {
+        sleep(Duration::from_millis(100)).await;
+        let Some(driver) = actor.driver() else { continue };
+        let database = DATABASE.parse().expect("a database's id");
+        let deadline = driver.now().plus(Duration::from_secs(30));
+        let mut call = driver.schema_request(database, SchemaChange::Provision, With::default());
+        if call.answer(deadline).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Takes the steps of the workload at their times.
+async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
+    let begun_us = sim.now_us();
+    let until = |ms: u64| {
+        let passed = Duration::from_micros(sim.now_us() - begun_us);
+        Duration::from_millis(ms).saturating_sub(passed)
+    };
+    let length_ms = u64::try_from(setup.length.as_millis()).expect("a length of minutes");
+    for step in setup.workload.steps.iter().filter(|step| step.at_ms < length_ms) {
+        let wait = until(step.at_ms);
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        clients[&step.client].take(step);
+    }
+    sleep(until(length_ms)).await;
+}
+
+/// Reads every entity once more: through the log, then by a query that sees no less.
+async fn look_again(world: &World, last: &Actor, entities: u32) {
+    let read = |entity: u32| Ask {
+        entity,
+        action: Action::Read,
+        under: Under::Nothing,
+        key: None,
+        wants_value: true,
+    };
+    let request = |ask| What::Request { ask, patience_ms: 20_000, again: 2 };
+    let query = |entity| What::Query { entity, with_positions: true };
+    for (round, first) in [(0, LAST_STEPS_FROM), (1, LAST_STEPS_FROM + entities)] {
+        for entity in 0..entities {
+            let what = if round == 0 { request(read(entity)) } else { query(entity) };
+            last.take(&Step { number: first + entity, client: 0, at_ms: 0, what });
+        }
+        for _ in 0..LAST_LOOK.as_millis() / 50 {
+            sleep(Duration::from_millis(50)).await;
+            if liveness::waiting(world).is_empty() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A client: it takes the steps of the workload that are its own, with a real driver.
+
+mod asking;
+mod told;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tidelog_driver::{Driver, Options, Positions};
+use tidelog_io_sim::{
+    Net,
+    client::ClientSettings,
+    host::{Boot, Nodes},
+    transport::SimClient,
+    wire::{ClientId, Node},
+};
+
+use super::{queries::Directory, tap_client::TapClient};
+use crate::{
+    recorder::Recorder,
+    workload::{Step, What},
+};
+
+/// A client, through all its lives. Clones are handles to the same one.
+#[derive(Clone)]
+pub(super) struct Actor(Arc<Shared>);
+
+struct Shared {
+    world: World,
+    node: Node,
+    name: Box<str>,
+    life: Mutex<Option<Life>>,
+}
+
+/// What every client needs.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) net: Net,
+    pub(super) settings: ClientSettings,
+    pub(super) recorder: Recorder,
+    pub(super) directory: Directory,
+    pub(super) nodes: Nodes,
+}
+
+/// What a client knows between two restarts.
+struct Life {
+    number: u32,
+    driver: Driver,
+    positions: Positions,
+    /// The revision of each entity that it has seen last.
+    seen: BTreeMap<u32, u64>,
+}
+
+/// How long a client is away that restarts by itself.
+const RESTARTS_AFTER: Duration = Duration::from_millis(100);
+
+impl Actor {
+    /// Starts a client on a machine of its own.
+    pub(super) fn start(world: &World, name: &str, number: u32) -> Self {
+        let client = ClientId(number);
+        let (node, life) = (Node::Client(client), Mutex::default());
+        let actor = Self(Arc::new(Shared { world: world.clone(), node, name: name.into(), life }));
+        let lives = actor.clone();
+        let main = move |boot: Boot| lives.clone().live(boot).boxed_local();
+        world.nodes.add_client(name, client, main);
+        actor
+    }
+
+    /// Takes a step, on the client's machine. One that is down takes none.
+    pub(super) fn take(&self, step: &Step) {
+        let Shared { world, node, .. } = &*self.0;
+        let process = world.nodes.process(*node);
+        match &step.what {
+            What::Restart => drop(world.nodes.crash(*node, RESTARTS_AFTER, |_| {})),
+            What::Request { .. } | What::Batch { .. } | What::Query { .. } | What::List { .. } => {
+                if process.is_up() && self.driver().is_some() {
+                    let (actor, step) = (self.clone(), step.clone());
+                    process.machine().start(move || async move { actor.ask(&step).await });
+                }
+            }
+        }
+    }
+
+    /// Its driver at this time, if it has begun.
+    pub(super) fn driver(&self) -> Option<Driver> {
+        self.life().as_ref().map(|life| life.driver.clone())
+    }
+
+    /// One life of its process.
+    async fn live(self, boot: Boot) {
+        let Shared { world, name, life, .. } = &*self.0;
+        let prefix = format!("{name}-{}", boot.start);
+        let gone = format!("{name}-{}", boot.start - 1);
+        world.recorder.look().gone.insert(gone.into());
+        let client = SimClient::start(&world.net, boot.node, &prefix, &world.settings);
+        let client = TapClient::new(client, &world.recorder, &prefix);
+        let queries = Arc::new(world.directory.client(&world.nodes, boot.node));
+        let (driver, connection) =
+            Driver::new(client, queries, Options::new(prefix)).expect("a prefix of letters");
+        let (positions, seen) = (Positions::default(), BTreeMap::new());
+        let begun = Life { number: boot.start, driver, positions, seen };
+        // The one before is dropped where no lock is held.
+        let before = life.lock().unwrap_or_else(PoisonError::into_inner).replace(begun);
+        drop(before);
+        // It ends with the process.
+        let _ = connection.run().await;
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.0.world.recorder
+    }
+
+    fn life(&self) -> MutexGuard<'_, Option<Life>> {
+        self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actor").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! Waiting until everything is caught up, and telling what is not.
+
+use std::time::Duration;
+
+use madsim::time::sleep;
+use tidelog_core::{
+    PartitionId, Topic,
+    port::{Client, TaskId},
+};
+use tidelog_io_sim::{
+    Sim,
+    host::{Cluster, Host},
+    transport::SimClient,
+    wire::{ClientId, Node},
+};
+use tidelog_runtime::LocalService;
+
+use super::{actor::World, node::services};
+use crate::{
+    history::Outcome,
+    observed::{AfterHeal, Behind},
+    oracle::CATCHES_UP_WITHIN_US,
+};
+
+/// How often it is looked whether everything is caught up.
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
+
+/// The machine of whoever looks at the log.
+const OBSERVER: Node = Node::Client(ClientId(99));
+
+/// Waits until everything is caught up, or the time for it is over.
+pub(super) async fn wait(sim: &Sim, world: &World, cluster: &Cluster, healed_us: u64) -> AfterHeal {
+    let observer = observer(world);
+    loop {
+        sleep(LOOKS_EVERY).await;
+        let waiting = waiting(world);
+        let is_over = sim.now_us() >= healed_us + CATCHES_UP_WITHIN_US;
+        if !waiting.is_empty() && !is_over {
+            continue;
+        }
+        let behind = behind(world, &observer).await;
+        let looked_us = sim.now_us();
+        let is_over = looked_us >= healed_us + CATCHES_UP_WITHIN_US;
+        if (behind.is_empty() && waiting.is_empty()) || is_over {
+            let states = states(world, cluster);
+            return AfterHeal { healed_us, looked_us, behind, waiting, states };
+        }
+    }
+}
+
+/// The operations that have no outcome, of clients that still are there.
+pub(super) fn waiting(world: &World) -> Vec<u32> {
+    let recorded = world.recorder.look();
+    let open = recorded.history.operations.iter().filter(|it| it.outcome == Outcome::Incomplete);
+    open.filter(|it| !recorded.gone.contains(&it.client)).map(|it| it.number).collect()
+}
+
+/// Whoever looks at the log, as an outsider.
+pub(super) fn observer(world: &World) -> SimClient {
+    SimClient::start(&world.net, OBSERVER, "observer", &world.settings)
+}
+
+/// Every task that the nodes have.
+pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
+    let partitions = 0..world.settings.layout.partitions();
+    let of_service = |service: &LocalService| {
+        let spec = service.spec();
+        let task = |it| TaskId { service: spec.name, partition: PartitionId(it) };
+        partitions.clone().map(move |it| (task(it), spec.inputs)).collect::<Vec<_>>()
+    };
+    services().iter().flat_map(of_service).collect()
+}
+
+/// The tasks that have not read everything.
+async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
+    let mut behind = Vec::new();
+    for (task, inputs) in tasks(world) {
+        let (is_owned, progress) = {
+            let recorded = world.recorder.look();
+            let progress = recorded.progress.get(&task).cloned().unwrap_or_default();
+            (recorded.owners.contains_key(&task), progress)
+        };
+        for topic in inputs {
+            let position = is_owned.then(|| progress.get(topic).copied().unwrap_or(0));
+            let end = match observer.bounds(*topic, task.partition).await {
+                Ok((_, end)) => end.0,
+                Err(_) => u64::MAX,
+            };
+            if position.is_none_or(|position| position < end) {
+                behind.push(Behind { task, topic: *topic, position, end });
+            }
+        }
+    }
+    behind
+}
+
+/// How every machine is, in words.
+fn states(world: &World, cluster: &Cluster) -> Vec<Box<str>> {
+    let brokers = cluster.brokers().values().map(Host::process);
+    let controller = [cluster.controller().process()];
+    let nodes = world.nodes.list().into_iter().map(|node| world.nodes.process(node));
+    let processes = brokers.chain(controller).cloned().chain(nodes);
+    let mut states: Vec<Box<str>> = processes
+        .map(|process| {
+            let is = match (process.is_up(), process.is_paused()) {
+                (false, _) => "is down",
+                (true, true) => "stands still",
+                (true, false) => "runs",
+            };
+            format!("{} {is}", process.machine().node()).into()
+        })
+        .collect();
+    let recorded = world.recorder.look();
+    let troubles = recorded.troubles.iter();
+    states.extend(troubles.map(|((task, node), why)| format!("{task} on {node} {why}").into()));
+    states
+}

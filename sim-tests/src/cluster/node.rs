@@ -1,0 +1,83 @@
+//! A node: the services of the product on the simulated ports, as `tidelog serve` has them on others.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tidelog_core::port::TaskId;
+use tidelog_io_sim::{
+    SimStore, client::ClientSettings, host::Boot, transport::SimTransport, wire::Node,
+};
+use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
+use tidelog_runtime::{LocalQueries, LocalService, Settings, TaskState, Watch, run_watched};
+
+use super::{queries::Directory, tap::Tap};
+use crate::recorder::Recorder;
+
+/// The services of a node.
+pub(super) fn services() -> Vec<LocalService> {
+    vec![
+        Box::new(EntityBatch),
+        Box::new(EntityStorage),
+        Box::new(ResponseAccumulator),
+        Box::new(SchemaStorage),
+    ]
+}
+
+/// What a process of a node does, until one of its services fails.
+pub(super) async fn run(
+    boot: Boot,
+    settings: ClientSettings,
+    recorder: Recorder,
+    directory: Directory,
+) {
+    let Ok(store) = SimStore::open(&boot.disk) else {
+        // Whoever watches over the process starts it again.
+        boot.machine.clock().sleep(Duration::from_millis(100)).await;
+        return;
+    };
+    boot.net.sim().event(&boot.name, "store", &store.found());
+    let transport =
+        SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
+    directory.open(boot.node, store, LocalQueries::new(transport.snapshots(), services()));
+    let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
+    let tap = Tap::new(transport, &recorder, &process);
+    let (watch, settings) = (Watching { recorder, node: boot.node }, Settings::default());
+    let services = services();
+    let mut running = FuturesUnordered::new();
+    for service in &services {
+        let run = run_watched(&tap, &**service, &settings, &watch, pending());
+        running.push(run.boxed_local());
+    }
+    if let Some(Err(error)) = running.next().await {
+        boot.net.sim().event(&boot.name, "ends", &error.to_string());
+    }
+}
+
+struct Watching {
+    recorder: Recorder,
+    node: Node,
+}
+
+impl Watch for Watching {
+    fn task(&self, task: TaskId, state: TaskState) {
+        let mut recorded = self.recorder.look();
+        let trouble = match state {
+            TaskState::Running => {
+                recorded.owners.insert(task, self.node);
+                recorded.troubles.remove(&(task, self.node));
+                return;
+            }
+            TaskState::Restoring => "is being restored".to_owned(),
+            TaskState::Stopped(why) => format!("has stopped: {why}"),
+            TaskState::Failed(why) => format!("failed: {why}"),
+            TaskState::Gone => {
+                recorded.troubles.remove(&(task, self.node));
+                if recorded.owners.get(&task) == Some(&self.node) {
+                    recorded.owners.remove(&task);
+                }
+                return;
+            }
+        };
+        recorded.troubles.insert((task, self.node), trouble);
+    }
+}

@@ -1,0 +1,131 @@
+//! Queries across the cluster: the node that said last that it runs a task is asked over the network.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tidelog_core::{
+    Answer, Position, Query,
+    port::{AskError, BoxFuture, Queries, TaskId},
+};
+use tidelog_io_sim::{Net, SimStore, host::Nodes, wire::Node};
+
+use crate::recorder::Recorder;
+
+/// Which node can be asked what. Clones are handles to the same directory.
+#[derive(Clone)]
+pub(super) struct Directory {
+    net: Net,
+    recorder: Recorder,
+    open: Arc<Mutex<BTreeMap<Node, Open>>>,
+}
+
+/// What a process of a node has open.
+#[derive(Clone)]
+struct Open {
+    store: SimStore,
+    queries: Arc<dyn Queries>,
+}
+
+/// The queries of one client.
+pub(super) struct ClientQueries {
+    directory: Directory,
+    nodes: Nodes,
+    from: Node,
+}
+
+/// How long a message takes from a machine to another.
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// How long an answer is waited for.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Directory {
+    pub(super) fn new(net: &Net, recorder: &Recorder) -> Self {
+        Self { net: net.clone(), recorder: recorder.clone(), open: Arc::default() }
+    }
+
+    /// A process of a node has begun.
+    pub(super) fn open(&self, node: Node, store: SimStore, queries: impl Queries) {
+        self.lock().insert(node, Open { store, queries: Arc::new(queries) });
+    }
+
+    /// The store of a node's last process.
+    pub(super) fn store(&self, node: Node) -> Option<SimStore> {
+        self.lock().get(&node).map(|open| open.store.clone())
+    }
+
+    /// The queries of a client on a machine.
+    pub(super) fn client(&self, nodes: &Nodes, from: Node) -> ClientQueries {
+        ClientQueries { directory: self.clone(), nodes: nodes.clone(), from }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Node, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientQueries {
+    /// Whether what is sent from one machine gets to the other, which is up.
+    fn reaches(&self, from: Node, to: Node) -> bool {
+        let is_awake = |node: Node| {
+            let process = self.nodes.process(node);
+            process.is_up() && !process.is_paused()
+        };
+        let node = if from == self.from { to } else { from };
+        !self.directory.net.is_cut(from, to) && is_awake(node)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.directory.net.sim().machine(self.from).clock().sleep(time).await;
+    }
+
+    async fn no_answer<T>(&self, node: Node) -> Result<T, AskError> {
+        self.sleep(TIMEOUT).await;
+        Err(AskError::Unavailable(format!("{node} does not answer").into()))
+    }
+}
+
+impl Queries for ClientQueries {
+    fn ask<'a>(
+        &'a self,
+        task: TaskId,
+        query: Query,
+        at_least: Option<Position>,
+    ) -> BoxFuture<'a, Result<Answer, AskError>> {
+        Box::pin(async move {
+            let owner = self.directory.recorder.look().owners.get(&task).copied();
+            let Some(node) = owner else {
+                // As a gateway does that knows no owner: it looks again a little later.
+                self.sleep(LATENCY * 20).await;
+                return Err(AskError::NotOwner(task));
+            };
+            self.sleep(LATENCY).await;
+            let open = self.directory.lock().get(&node).cloned();
+            let (true, Some(open)) = (self.reaches(self.from, node), open) else {
+                return self.no_answer(node).await;
+            };
+            let answer = open.queries.ask(task, query, at_least).await;
+            self.sleep(LATENCY).await;
+            if !self.reaches(node, self.from) {
+                return self.no_answer(node).await;
+            }
+            answer
+        })
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientQueries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientQueries").field("from", &self.from).finish_non_exhaustive()
+    }
+}

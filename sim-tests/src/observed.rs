@@ -1,0 +1,177 @@
+//! What is known of a run when it is over: everything that the oracles look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use tidelog_core::{Topic, message::PartAnswer, port::TaskId};
+
+use crate::{history::History, log::LogView};
+
+/// What is known of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// What clients observed.
+    pub history: History,
+    /// What batches were answered with.
+    pub batches: Vec<BatchSeen>,
+    /// The log as it is at the end.
+    pub log: LogView,
+    /// The stores of the nodes as they are at the end, of the tasks that each owns.
+    pub stores: Vec<StoreView>,
+    /// The same tasks, rebuilt from nothing.
+    pub rebuilt: Vec<StoreView>,
+    /// Who restored and committed what.
+    pub ledger: CommitLedger,
+    /// Records that readers got.
+    pub seen: Vec<Seen>,
+    /// Records that the log said it has.
+    pub appended: Vec<Appended>,
+    /// How far tasks and clients were when the time for catching up was over.
+    pub after_heal: Option<AfterHeal>,
+    /// Places of records that were made to be set aside.
+    pub spoilt: BTreeSet<Spot>,
+    /// The virtual time of the end, in microseconds.
+    pub end_us: u64,
+}
+
+/// A record's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spot {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: u32,
+    /// The offset.
+    pub offset: u64,
+}
+
+/// What a batch was answered with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchSeen {
+    /// The request, as in `app-1:0:17`.
+    pub request: Box<str>,
+    /// How many parts it has.
+    pub parts: usize,
+    /// The answers that came for it, in their order.
+    pub answers: Vec<Vec<Option<PartAnswer>>>,
+}
+
+/// The tables of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreView {
+    /// The task.
+    pub task: TaskId,
+    /// Whose store it is.
+    pub node: Box<str>,
+    /// The changelog's offset to be read next, where there is state.
+    pub changelog: Option<u64>,
+    /// For each input, the offset to be read next.
+    pub positions: BTreeMap<Topic, u64>,
+    /// The rows, by the table's code and the row's key.
+    pub rows: BTreeMap<(u8, Bytes), Bytes>,
+}
+
+/// Who restored and committed what, in the order of time.
+#[derive(Clone, Debug, Default)]
+pub struct CommitLedger {
+    /// What happened.
+    pub entries: Vec<LedgerEntry>,
+}
+
+/// Something that a session did with a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerEntry {
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// The session, which nobody shares.
+    pub session: Box<str>,
+    /// The task.
+    pub task: TaskId,
+    /// What.
+    pub act: Act,
+}
+
+/// What a session did with a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It restored it, and goes on reading there.
+    Restored(BTreeMap<Topic, u64>),
+    /// It was told that a commit is real, with these positions.
+    Committed(BTreeMap<Topic, u64>),
+    /// It was told that a commit is not real, and never will be.
+    Rejected(BTreeMap<Topic, u64>),
+    /// It was told that nobody knows.
+    Unknown(BTreeMap<Topic, u64>),
+}
+
+/// A record that a reader got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub reader: Box<str>,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// Where the record stood.
+    pub spot: Spot,
+    /// A digest of its key and payload.
+    pub digest: u64,
+    /// The last stable offset of the partition at that time, as far as it is known.
+    pub stable: Option<u64>,
+}
+
+/// A record that the log said it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Who appended it.
+    pub client: Box<str>,
+    /// When that was told, in microseconds of virtual time.
+    pub at_us: u64,
+    /// Where.
+    pub spot: Spot,
+    /// A digest of its key and payload.
+    pub digest: u64,
+}
+
+/// How far everything was when the time for catching up was over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AfterHeal {
+    /// When faults ended, in microseconds of virtual time.
+    pub healed_us: u64,
+    /// When this was looked at.
+    pub looked_us: u64,
+    /// Tasks that had not read everything: the input, how far they were, and its end.
+    pub behind: Vec<Behind>,
+    /// Operations that had no outcome yet.
+    pub waiting: Vec<u32>,
+    /// The states of the nodes, in words.
+    pub states: Vec<Box<str>>,
+}
+
+/// A task that has not read everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The task.
+    pub task: TaskId,
+    /// The input.
+    pub topic: Topic,
+    /// How far it was; nothing, if nobody has it.
+    pub position: Option<u64>,
+    /// The end of the input.
+    pub end: u64,
+}
+
+impl std::fmt::Display for Spot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{} at {}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// What tells a record from others.
+#[must_use]
+pub fn digest(key: &[u8], payload: &[u8]) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(&(key.len() as u64).to_le_bytes());
+    hash.update(key);
+    hash.update(payload);
+    hash.digest()
+}

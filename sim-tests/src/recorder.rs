@@ -1,0 +1,139 @@
+//! What is observed while a run goes on. Everybody who takes part writes into one recorder.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tidelog_core::{Topic, port::TaskId};
+use tidelog_io_sim::{Sim, wire::Node};
+
+use crate::{
+    history::{History, Operation, Outcome},
+    observed::{Act, Appended, BatchSeen, CommitLedger, LedgerEntry, Seen, Spot, digest},
+};
+
+/// What is observed while a run goes on. Clones are handles to the same recorder.
+#[derive(Clone)]
+pub struct Recorder {
+    sim: Sim,
+    recorded: Arc<Mutex<Recorded>>,
+}
+
+/// What has been observed.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The operations of clients.
+    pub history: History,
+    /// The batches.
+    pub batches: Vec<BatchSeen>,
+    /// Who restored and committed what.
+    pub ledger: CommitLedger,
+    /// The records that readers got.
+    pub seen: Vec<Seen>,
+    /// The records that the log said it has.
+    pub appended: Vec<Appended>,
+    /// How far each task has read, by its last owner's word.
+    pub progress: BTreeMap<TaskId, BTreeMap<Topic, u64>>,
+    /// Who said last that it runs a task.
+    pub owners: BTreeMap<TaskId, Node>,
+    /// Clients that are no more: nobody waits for what they asked.
+    pub gone: BTreeSet<Box<str>>,
+    /// What tasks said last that do not run.
+    pub troubles: BTreeMap<(TaskId, Node), String>,
+}
+
+/// An operation that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Begun(usize);
+
+impl Recorder {
+    /// A recorder of a run.
+    #[must_use]
+    pub fn new(sim: &Sim) -> Self {
+        Self { sim: sim.clone(), recorded: Arc::default() }
+    }
+
+    /// What has been observed so far.
+    pub fn look(&self) -> MutexGuard<'_, Recorded> {
+        // A panic of the code under test ends the run, and what was observed is wanted then.
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        self.sim.now_us()
+    }
+
+    /// An operation begins.
+    pub fn begin(&self, mut operation: Operation) -> Begun {
+        operation.invoked_us = self.now_us();
+        operation.returned_us = None;
+        operation.outcome = Outcome::Incomplete;
+        let event = (operation.number, operation.action.name());
+        self.sim.event(&operation.client, "call", &event);
+        let operations = &mut self.look().history.operations;
+        operations.push(operation);
+        Begun(operations.len() - 1)
+    }
+
+    /// Something is learnt about an operation under way.
+    pub fn change(&self, begun: Begun, change: impl FnOnce(&mut Operation)) {
+        change(&mut self.look().history.operations[begun.0]);
+    }
+
+    /// An operation returns.
+    pub fn end(&self, begun: Begun, outcome: Outcome) {
+        let now_us = self.now_us();
+        let mut recorded = self.look();
+        let operation = &mut recorded.history.operations[begun.0];
+        operation.returned_us = Some(now_us);
+        operation.outcome = outcome;
+        let told = match &operation.outcome {
+            Outcome::Done { effect, revision, .. } => format!("{effect:?} {revision}"),
+            other => format!("{other:?}"),
+        };
+        let (client, event) = (operation.client.clone(), (operation.number, told));
+        drop(recorded);
+        self.sim.event(&client, "return", &event);
+    }
+
+    /// The owner of a task has read an input so far.
+    pub fn read(&self, task: TaskId, topic: Topic, next: u64) {
+        self.look().progress.entry(task).or_default().insert(topic, next);
+    }
+
+    /// A reader got a record.
+    pub fn seen(&self, reader: &str, spot: Spot, key: &[u8], payload: &[u8]) {
+        let (reader, at_us, digest) = (reader.into(), self.now_us(), digest(key, payload));
+        self.look().seen.push(Seen { reader, at_us, spot, digest, stable: None });
+    }
+
+    /// The log said that it has a record.
+    pub fn appended(&self, client: &str, spot: Spot, digest: u64) {
+        let (client, at_us) = (client.into(), self.now_us());
+        self.look().appended.push(Appended { client, at_us, spot, digest });
+    }
+
+    /// A session did something with a task.
+    pub fn act(&self, session: &str, task: TaskId, act: Act) {
+        let at_us = self.now_us();
+        self.sim.event(session, "task", &format_args!("{task} {act:?}").to_string());
+        let mut recorded = self.look();
+        match &act {
+            Act::Restored(positions) => {
+                recorded.progress.insert(task, positions.clone());
+            }
+            Act::Committed(_) | Act::Rejected(_) | Act::Unknown(_) => {}
+        }
+        recorded.ledger.entries.push(LedgerEntry { at_us, session: session.into(), task, act });
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}

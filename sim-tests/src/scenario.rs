@@ -1,0 +1,126 @@
+//! Scenarios: what there is in a run, and what may befall it.
+
+use tidelog_io_sim::{
+    fault::{FaultKind, Scope},
+    plan::Plan,
+};
+
+use crate::workload::Size;
+
+/// What there is in a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for, in a line.
+    pub what: &'static str,
+    /// How many brokers there are.
+    pub brokers: u32,
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// How many partitions each topic has.
+    pub partitions: u32,
+    /// What clients do.
+    pub size: Size,
+    /// Which faults may strike.
+    strikes: fn(FaultKind) -> bool,
+}
+
+impl Scenario {
+    /// Every scenario. The first is the one that is taken if none is named.
+    pub const ALL: &[Self] = &[
+        Self {
+            name: "cluster",
+            what: "three brokers, two nodes, and whatever faults a seed draws",
+            ..Self::USUAL
+        },
+        Self {
+            name: "calm",
+            what: "three brokers, two nodes, and no faults",
+            strikes: |_| false,
+            ..Self::USUAL
+        },
+        Self {
+            name: "single",
+            what: "one broker, one node, and no faults",
+            brokers: 1,
+            nodes: 1,
+            strikes: |_| false,
+            ..Self::USUAL
+        },
+        Self {
+            name: "network",
+            what: "as cluster, with faults of the network only",
+            strikes: |kind| matches!(kind.scope(), Scope::Link | Scope::Cluster),
+            ..Self::USUAL
+        },
+        Self {
+            name: "nodes",
+            what: "as cluster, with faults of nodes and their disks only",
+            strikes: |kind| matches!(kind.scope(), Scope::Node | Scope::Disk),
+            ..Self::USUAL
+        },
+        Self {
+            name: "brokers",
+            what: "as cluster, with faults of brokers and their logs only",
+            strikes: |kind| matches!(kind.scope(), Scope::Broker | Scope::Log),
+            ..Self::USUAL
+        },
+        Self {
+            name: "clients",
+            what: "as cluster, with faults inside of clients and of clocks only",
+            strikes: |kind| matches!(kind.scope(), Scope::Client | Scope::Clock),
+            ..Self::USUAL
+        },
+    ];
+
+    const USUAL: Self = Self {
+        name: "",
+        what: "",
+        brokers: 3,
+        nodes: 2,
+        partitions: 2,
+        size: Size::USUAL,
+        strikes: |_| true,
+    };
+
+    /// The scenario of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|scenario| scenario.name == name)
+    }
+
+    /// The faults that a seed has in it.
+    #[must_use]
+    pub fn plan(&self, seed: u64) -> Plan {
+        let kinds: Vec<_> =
+            FaultKind::ALL.iter().copied().filter(|it| (self.strikes)(*it)).collect();
+        Plan::swarm(seed, &kinds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenarios_are_found_by_their_names() {
+        for scenario in Scenario::ALL {
+            let found = Scenario::of_name(scenario.name).expect("its own name");
+            assert_eq!(found.what, scenario.what);
+        }
+        assert!(Scenario::of_name("apocalypse").is_none());
+    }
+
+    #[test]
+    fn what_is_calm_has_no_faults_and_a_part_only_its_own() {
+        let kinds = |name: &str, seed| {
+            let scenario = Scenario::of_name(name).expect("a scenario");
+            scenario.plan(seed).kinds().collect::<Vec<_>>()
+        };
+        for seed in 0..20 {
+            assert!(kinds("calm", seed).is_empty());
+            assert!(kinds("nodes", seed).iter().all(|kind| kind.scope() != Scope::Link));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The planted bugs: each applies to the tree as it is, tells its story, and stands in the table.
+//!
+//! Whether they compile and are found takes minutes, and is the business of `cargo sim bugs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// What the story of a bug tells, in this order.
+const FIELDS: [&str; 6] = ["Bug", "Story", "Seen", "Oracle", "Needs", "Reach"];
+
+/// The oracles that a story can name. `panic` is an assertion of the product or of a port; `lists`
+/// compares pages of entities and zones with the entities that there are.
+const ORACLES: [&str; 17] = [
+    "acknowledged",
+    "batches",
+    "caught-up",
+    "changelog",
+    "dead-letters",
+    "durable",
+    "linearizable",
+    "lists",
+    "one-effect",
+    "order",
+    "owners",
+    "panic",
+    "rebuilt",
+    "revisions",
+    "sequential",
+    "tokens",
+    "visibility",
+];
+
+/// What a bug can need to show. One of those that its story names is enough.
+const NEEDS: [&str; 16] = [
+    "nothing",
+    "clock",
+    "crash",
+    "disk-error",
+    "duplicate",
+    "impatience",
+    "old-format",
+    "pause",
+    "rebalance",
+    "rejected-append",
+    "rejected-commit",
+    "reorder",
+    "retry",
+    "slow-commit",
+    "unknown-append",
+    "unknown-commit",
+];
+
+/// Where bugs may be planted: in the product, and not in its tests.
+const PLACES: [&str; 4] =
+    ["core/src/", "services/machines/src/", "services/runtime/src/", "services/driver/src/"];
+
+/// A bug is a slip, not a rewrite.
+const CHANGED_LINES_MAX: usize = 60;
+
+const BUGS_MIN: usize = 40;
+const BUGS_WITH_FAULTS_MIN: usize = 28;
+
+#[test]
+fn there_are_enough_bugs_and_most_need_faults() {
+    let bugs = bugs();
+    let with_faults = bugs.iter().filter(|bug| bug.needs() != ["nothing"]).count();
+    assert!(bugs.len() >= BUGS_MIN, "{} bugs", bugs.len());
+    assert!(with_faults >= BUGS_WITH_FAULTS_MIN, "{with_faults} bugs need faults");
+}
+
+#[test]
+fn every_bug_has_a_name_that_says_what_it_is() {
+    for Bug { name, .. } in bugs() {
+        let words: Vec<&str> = name.split('-').collect();
+        let is_word = |word: &&str| {
+            !word.is_empty()
+                && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+        };
+        assert!(
+            words.len() >= 4 && words.iter().all(is_word),
+            "{name} is no sentence in kebab case"
+        );
+    }
+}
+
+#[test]
+fn every_bug_tells_its_story() {
+    for bug in bugs() {
+        let name = &bug.name;
+        let told: Vec<&str> = bug.story.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(told, FIELDS, "the story of {name}");
+        for (field, text) in &bug.story {
+            assert!(!text.is_empty(), "{name} has nothing to say under {field}");
+        }
+        let oracles = bug.words("Oracle");
+        let is_known = |word: &String| ORACLES.contains(&word.as_str());
+        assert!(
+            oracles.iter().all(is_known),
+            "{name} names oracles that there are not: {oracles:?}"
+        );
+        let needs = bug.needs();
+        let is_known = |word: &String| NEEDS.contains(&word.as_str());
+        assert!(needs.iter().all(is_known), "{name} needs what there is not: {needs:?}");
+        let is_nothing = needs.iter().any(|word| word == "nothing");
+        assert!(!is_nothing || needs.len() == 1, "{name} needs nothing, and something besides");
+    }
+}
+
+#[test]
+fn every_bug_is_a_small_change_of_the_product() {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for bug in bugs() {
+        let name = &bug.name;
+        let files = bug.files();
+        assert!(!files.is_empty(), "{name} changes no file");
+        for file in files {
+            let is_product = PLACES.iter().any(|place| file.starts_with(place));
+            assert!(is_product && !file.contains("tests"), "{name} changes {file}");
+        }
+        let changed = bug.changed_lines();
+        assert!(changed.len() <= CHANGED_LINES_MAX, "{name} changes {} lines", changed.len());
+        if let Some(other) = seen.insert(changed.concat(), name.clone()) {
+            panic!("{name} and {other} are the same change");
+        }
+    }
+}
+
+#[test]
+fn every_bug_applies_to_the_tree() {
+    let stale: Vec<String> = bugs().iter().filter_map(|bug| bug.apply().err()).collect();
+    assert!(stale.is_empty(), "write these diffs anew:\n{}", stale.join("\n"));
+}
+
+#[test]
+fn the_table_names_every_bug_with_what_it_needs() {
+    let path = folder().join("README.md");
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let rows = text.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let rows: BTreeSet<(String, String)> =
+        rows.map(|cells| (cells[1].trim_matches('`').to_owned(), cells[3].clone())).collect();
+    let bugs = bugs().into_iter().map(|bug| (bug.name.clone(), bug.needs().join(", "))).collect();
+    assert_eq!(rows, bugs, "sim-tests/bugs/README.md, left, and the diffs, right");
+}
+
+/// A planted bug.
+struct Bug {
+    name: String,
+    path: PathBuf,
+    /// The fields of its story, as they stand.
+    story: Vec<(String, String)>,
+    /// The lines from the first file on.
+    diff: Vec<String>,
+}
+
+impl Bug {
+    fn read(path: PathBuf) -> Self {
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        let mut story: Vec<(String, String)> = Vec::new();
+        let mut lines = text.lines();
+        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+            let line = line.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: {line}"));
+            match (line.strip_prefix("  "), line.split_once(": ")) {
+                (Some(more), _) => {
+                    let (_, text) = story.last_mut().expect("a story begins with a field");
+                    text.push(' ');
+                    text.push_str(more);
+                }
+                (None, Some((field, text))) => story.push((field.to_owned(), text.to_owned())),
+                (None, None) => panic!("{name}: {line:?} is neither a field nor goes on with one"),
+            }
+        }
+        let diff = lines.map(str::to_owned).collect();
+        Self { name, path, story, diff }
+    }
+
+    /// The words before the first colon of a field, which are separated by commas; a full stop ends
+    /// them too.
+    fn words(&self, field: &str) -> Vec<String> {
+        let text = self.story.iter().find(|(of, _)| of == field).map_or("", |(_, text)| text);
+        let words = text.split(':').next().unwrap_or_default().trim_end_matches('.');
+        words.split(',').map(|word| word.trim().to_owned()).collect()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.words("Needs")
+    }
+
+    /// The files that it changes.
+    fn files(&self) -> BTreeSet<&str> {
+        self.diff.iter().filter_map(|line| line.strip_prefix("+++ b/")).collect()
+    }
+
+    fn changed_lines(&self) -> Vec<&str> {
+        let is_change = |line: &&str| {
+            line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ")
+        };
+        self.diff.iter().map(String::as_str).filter(is_change).collect()
+    }
+
+    /// Applies it to a copy of the files that it changes.
+    fn apply(&self) -> Result<(), String> {
+        let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bugs");
+        let copy = copies.join(&self.name);
+        for file in self.files() {
+            let place = copy.join(file);
+            fs::create_dir_all(place.parent().expect("a file is in a folder"))
+                .and_then(|()| fs::copy(root().join(file), &place))
+                .map_err(|error| format!("{}: {file}: {error}", self.name))?;
+        }
+        let output = Command::new("git")
+            .args(["apply", "--whitespace=nowarn"])
+            .arg(&self.path)
+            .current_dir(&copy)
+            // The copy is in no repository; within the one around it git would skip its files.
+            .env("GIT_CEILING_DIRECTORIES", &copies)
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .output()
+            .map_err(|error| format!("git cannot be run, which applies the diffs: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr)));
+        }
+        for file in self.files() {
+            let read = |path: PathBuf| fs::read(path).map_err(|error| format!("{file}: {error}"));
+            if read(copy.join(file))? == read(root().join(file))? {
+                return Err(format!("{}: {file} is as it was", self.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All of them, by name.
+fn bugs() -> Vec<Bug> {
+    let entries = fs::read_dir(folder()).expect("the bugs are beside this crate's tests");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    let is_diff = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "diff");
+    let mut paths: Vec<PathBuf> = paths.filter(is_diff).collect();
+    paths.sort();
+    paths.into_iter().map(Bug::read).collect()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bugs")
+}
+
+/// The root of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace's folder")
+}
