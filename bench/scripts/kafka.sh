@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Exactly-once patches per second on a broker, contestants in turn: kafka.sh [bare] [streams]
+# Exactly-once patches per second on a broker, contestants in turn: kafka.sh [bare] [tidelog] [streams]
 # Each run has topics, group and state of its own; the input is preloaded; all must end with the same
 # documents. Prints tables of medians and spread, with ratios; bench/README.md says what is measured.
 #
@@ -18,7 +18,7 @@ WARM=${WARM:-200000}
 RESULTS=${RESULTS:-$ROOT/target/bench-kafka/results-$(date +%Y%m%d-%H%M%S).jsonl}
 STREAMS=$ROOT/target/bench-kafka/streams
 CONTESTANTS=("${@:-bare}")
-[ $# -gt 0 ] || CONTESTANTS=(bare streams)
+[ $# -gt 0 ] || CONTESTANTS=(bare tidelog streams)
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/tidelog-kafka.XXXXXX")
 finish() {
@@ -42,10 +42,7 @@ command_of() { # NAME COMMIT_MS
             COMMAND=(java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel=error ${STREAMS_JVM:-}
                 -cp "$STREAMS/peer.jar:$STREAMS/lib/*" tidelog.bench.Peer "${common[@]}" ${STREAMS_FLAGS:-})
             ;;
-        tidelog)
-            echo "Tidelog on a broker is not there yet; its command line comes here" >&2
-            exit 2
-            ;;
+        tidelog) COMMAND=("$BIN/kafka-tidelog" serve "${common[@]}" --partitions "$PARTITIONS") ;;
         *) echo "there is no contestant $1" >&2 && exit 2 ;;
     esac
 }
