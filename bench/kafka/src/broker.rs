@@ -24,6 +24,8 @@ pub const UPDATES: &str = "entity-updates";
 pub const ANSWERS: &str = "partial-responses";
 /// The bare loop's changelog, as Tidelog's. Kafka Streams makes one of its own.
 pub const CHANGELOG: &str = "entity-storage-changelog";
+/// What could not be read. Tidelog wants it to be there; nothing comes into it.
+pub const DEAD_LETTERS: &str = "dead-letters";
 /// The consumer group: that of every contestant.
 pub const GROUP: &str = "entity-storage";
 
@@ -111,7 +113,8 @@ impl Place {
     /// # Errors
     /// If the broker is away or refuses.
     pub fn create_topics(&self) -> Result<()> {
-        let names = [PATCHES, UPDATES, ANSWERS, CHANGELOG].map(|topic| self.name(topic));
+        let names =
+            [PATCHES, UPDATES, ANSWERS, CHANGELOG, DEAD_LETTERS].map(|topic| self.name(topic));
         let topics: Vec<_> = names
             .iter()
             .map(|name| {

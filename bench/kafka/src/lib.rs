@@ -1,7 +1,7 @@
 //! Exactly-once patches on a broker: the input, a bare loop without any Tidelog code, and the clock
 //! that measures the loop, the Kafka Streams peer and Tidelog alike.
 //!
-//! Nothing but the tests uses a Tidelog crate.
+//! Nothing in this library uses a Tidelog crate, but for the tests; the program `kafka-tidelog` does.
 
 pub mod bare;
 pub mod broker;
