@@ -2,7 +2,9 @@
 
 mod data;
 mod entity;
+mod kafka;
 mod tasks;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +14,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
+pub(crate) use kafka::Brokers;
 pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
+pub(crate) use topics::{Named, TopicsAction, TopicsArgs};
 
 use crate::settings::{Layer, parse_duration};
 
@@ -42,6 +46,7 @@ impl Cli {
             Some(Command::Databases(output)) => *output,
             Some(Command::Import(args)) => args.output,
             Some(Command::Tasks(args)) => args.output(),
+            Some(Command::Topics(args)) => args.output(),
             Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
                 return false;
             }
@@ -112,6 +117,9 @@ pub(crate) enum Command {
     /// Look after the tasks of a node that does not run: how far they are, and whether input is lost
     #[command(after_help = TASKS_HELP)]
     Tasks(TasksArgs),
+    /// Create and check the topics of an installation on Kafka or Redpanda
+    #[command(after_help = TOPICS_HELP)]
+    Topics(TopicsArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  tidelog completions bash > \
                             ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
@@ -246,6 +254,18 @@ Examples:
   tidelog tasks --data /var/lib/tidelog
   tidelog tasks skip entity-storage/3          what would be skipped
   tidelog tasks skip entity-storage/3 --yes --by ana";
+
+const TOPICS_HELP: &str = "\
+Creates nothing that is there, and alters nothing: what differs is said, a line each, with what to do.
+The number of partitions is fixed for the life of an installation.
+
+Exit codes: 0 all is as it should be; 1 something is not, or was refused; 2 wrong call; 3 no broker
+answers.
+
+Examples:
+  tidelog topics create --brokers localhost:9092 --partitions 12
+  tidelog topics check --brokers localhost:9092 --partitions 12 --json | jq -c '.differences[]'
+  tidelog topics describe entity-patches --brokers localhost:9092";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

@@ -15,6 +15,7 @@ mod put;
 mod serve;
 mod stop;
 mod tasks;
+mod topics;
 mod write;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     match command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
         Command::Serve(args) => serve::run(args),
         Command::Tasks(args) => tasks::run(args),
+        Command::Topics(args) => topics::run(args, connection.timeout),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => wait_for(async { get::run(&client()?, &args).await }),
         Command::Put(args) => wait_for(async { put::run(&client()?, &args).await }),
