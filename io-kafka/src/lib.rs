@@ -56,11 +56,13 @@
 //!
 //! [`Store`]: tidelog_core::port::Store
 
+mod browser;
 mod changelog;
 mod client;
 mod clock;
 mod context;
 mod error;
+mod headers;
 mod leases;
 mod member;
 mod record;
@@ -70,6 +72,8 @@ mod settings;
 mod topics;
 mod transport;
 
+pub use browser::{Browsed, Browser, Browsing};
+pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
 pub use client::KafkaClient;
 pub use error::ConnectError;
 pub use session::KafkaSession;

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod cat;
 mod data;
 mod entity;
 mod kafka;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use cat::{CatArgs, From};
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
 pub(crate) use kafka::Brokers;
@@ -47,9 +49,10 @@ impl Cli {
             Some(Command::Import(args)) => args.output,
             Some(Command::Tasks(args)) => args.output(),
             Some(Command::Topics(args)) => args.output(),
-            Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
-                return false;
-            }
+            Some(
+                Command::Serve(_) | Command::Export(_) | Command::Cat(_) | Command::Completions(_),
+            )
+            | None => return false,
         };
         output.json
     }
@@ -120,6 +123,9 @@ pub(crate) enum Command {
     /// Create and check the topics of an installation on Kafka or Redpanda
     #[command(after_help = TOPICS_HELP)]
     Topics(TopicsArgs),
+    /// Print the records of any topic as lines of JSON, on brokers or of a node that does not run
+    #[command(after_help = CAT_HELP)]
+    Cat(CatArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  tidelog completions bash > \
                             ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
@@ -266,6 +272,20 @@ Examples:
   tidelog topics create --brokers localhost:9092 --partitions 12
   tidelog topics check --brokers localhost:9092 --partitions 12 --json | jq -c '.differences[]'
   tidelog topics describe entity-patches --brokers localhost:9092";
+
+const CAT_HELP: &str = "\
+Prints one line {\"topic\",\"partition\",\"offset\",\"timestamp\",\"key\",\"headers\",\"payload\"} for each record
+that is committed: the partitions in turn on a folder, as they come on brokers. What cannot be read is
+printed as payload_base64, with the reason; a removal in a changelog has the payload null.
+
+Topics are entity-updates, entity-patches, dead-letters and so on; `tidelog topics describe` names
+them all.
+
+Examples:
+  tidelog cat entity-updates --data /var/lib/tidelog | jq -c .payload.after
+  tidelog cat dead-letters --brokers localhost:9092
+  tidelog cat entity-patches --brokers localhost:9092 --partition 3 --from 1042 --count 10
+  tidelog cat entity-updates --brokers localhost:9092 --from end --follow";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

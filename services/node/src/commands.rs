@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod advice;
+mod cat;
 mod completions;
 mod databases;
 mod delete;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args),
         Command::Tasks(args) => tasks::run(args),
         Command::Topics(args) => topics::run(args, connection.timeout),
+        Command::Cat(args) => cat::run(&args, connection.timeout),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => wait_for(async { get::run(&client()?, &args).await }),
         Command::Put(args) => wait_for(async { put::run(&client()?, &args).await }),

@@ -28,12 +28,12 @@ pub(super) fn run(args: TasksArgs) -> Result<(), Failure> {
     done
 }
 
-fn folder(data: Option<PathBuf>, config: Option<PathBuf>) -> Result<PathBuf, Failure> {
+pub(super) fn folder(data: Option<PathBuf>, config: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let flags = Layer { data, ..Layer::default() };
     Ok(settings_of(ServeArgs { config, flags })?.data)
 }
 
-fn open(folder: &Path) -> Result<LocalLog, Failure> {
+pub(super) fn open(folder: &Path) -> Result<LocalLog, Failure> {
     let failed = |error: tidelog_io_local::OpenError| Failure::Failed(error.to_string());
     let layout = LocalLog::layout_of(folder).map_err(failed)?.ok_or_else(|| {
         let folder = folder.display();
