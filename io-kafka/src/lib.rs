@@ -56,6 +56,7 @@
 //!
 //! [`Store`]: tidelog_core::port::Store
 
+mod board;
 mod browser;
 mod changelog;
 mod client;
@@ -69,8 +70,10 @@ mod record;
 mod restorer;
 mod session;
 mod settings;
+mod snapshots;
 mod topics;
 mod transport;
+mod watched;
 
 pub use browser::{Browsed, Browser, Browsing};
 pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
@@ -78,5 +81,6 @@ pub use client::KafkaClient;
 pub use error::ConnectError;
 pub use session::KafkaSession;
 pub use settings::{Leaving, Settings};
+pub use snapshots::KafkaSnapshots;
 pub use topics::{Described, Difference, Topics, TopicsError, of_service};
 pub use transport::KafkaTransport;

@@ -2,10 +2,12 @@
 
 mod difference;
 mod error;
+mod shapes;
 mod wanted;
 
 pub use difference::{Described, Difference};
 pub use error::TopicsError;
+use shapes::Shape;
 pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
 
 use std::{
@@ -17,7 +19,6 @@ use std::{
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     error::{KafkaError, RDKafkaErrorCode},
-    metadata::Metadata,
 };
 use tidelog_core::Topic;
 
@@ -30,15 +31,6 @@ use crate::{Settings, context::Logging};
 pub struct Topics {
     settings: Settings,
     admin: AdminClient<Logging>,
-}
-
-/// What a topic looks like.
-#[derive(Clone, Copy)]
-struct Shape {
-    partitions: usize,
-    replication: usize,
-    /// How many of its partitions have no leader.
-    offline: usize,
 }
 
 impl Topics {
@@ -196,38 +188,6 @@ impl Topics {
             }
             thread::sleep(std::time::Duration::from_millis(20));
         }
-    }
-
-    /// How many brokers the cluster has.
-    ///
-    /// # Errors
-    ///
-    /// If no broker says.
-    pub fn brokers(&self) -> Result<usize, TopicsError> {
-        Ok(self.metadata()?.brokers().len())
-    }
-
-    /// What the topics that are there look like.
-    fn shapes(&self) -> Result<BTreeMap<String, Shape>, TopicsError> {
-        let metadata = self.metadata()?;
-        let there = metadata.topics().iter().filter(|it| !it.partitions().is_empty());
-        let shape = there.map(|topic| {
-            let partitions = topic.partitions();
-            let replicas = partitions.iter().map(|partition| partition.replicas().len());
-            let shape = Shape {
-                partitions: partitions.len(),
-                replication: replicas.min().unwrap_or(0),
-                offline: partitions.iter().filter(|partition| partition.leader() < 0).count(),
-            };
-            (topic.name().to_owned(), shape)
-        });
-        Ok(shape.collect())
-    }
-
-    fn metadata(&self) -> Result<Metadata, TopicsError> {
-        let client: &rdkafka::client::Client<Logging> = self.admin.inner();
-        let metadata = client.fetch_metadata(None, self.settings.request_timeout);
-        metadata.map_err(|error| self.failed("listed", &error))
     }
 
     fn options(&self) -> AdminOptions {

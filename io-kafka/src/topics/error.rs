@@ -3,7 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tidelog_core::port::SessionError;
 
-use crate::Settings;
+use crate::{Settings, error::is_refusal};
 
 /// Why topics could not be created or looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,12 @@ impl TopicsError {
                     | Resolve
             )
         )
+    }
+
+    /// Whether the brokers will not have us, however often they are asked.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.code.is_some_and(is_refusal)
     }
 
     /// What can be done about it, where that can be said.

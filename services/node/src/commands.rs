@@ -21,7 +21,7 @@ mod write;
 
 use std::future::Future;
 
-use crate::cli::{Cli, Command, Connection, ServeArgs};
+use crate::cli::{Cli, Command, Connection};
 use crate::client::Client;
 use crate::failure::Failure;
 
@@ -29,8 +29,8 @@ use crate::failure::Failure;
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { connection, command } = cli;
     let client = || client(&connection);
-    match command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
-        Command::Serve(args) => serve::run(args),
+    match command.unwrap_or_else(|| Command::Serve(Box::default())) {
+        Command::Serve(args) => serve::run(*args),
         Command::Tasks(args) => tasks::run(args),
         Command::Topics(args) => topics::run(args, connection.timeout),
         Command::Cat(args) => cat::run(&args, connection.timeout),

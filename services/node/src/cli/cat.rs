@@ -18,14 +18,10 @@ pub(crate) struct CatArgs {
     #[command(flatten)]
     pub(crate) brokers: Brokers,
 
-    /// Folder of the data, of a node with an embedded log that does not run; where no brokers are named
-    /// [default: ./tidelog-data] [env: TIDELOG_DATA]
+    /// Folder of the data, of a node with an embedded log that does not run; taken where no brokers are
+    /// named [default: ./tidelog-data] [env: TIDELOG_DATA]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-
-    /// TOML file with settings, where it names the folder [env: TIDELOG_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
 
     /// This partition alone
     #[arg(long, value_name = "NUMBER", value_parser = parse_partition)]

@@ -1,9 +1,10 @@
 //! The words of `tidelog topics`.
 
 use clap::{Args, Subcommand};
-use tidelog_core::{Topic, limits::PARTITIONS_MAX};
+use tidelog_core::Topic;
 
-use super::{Json, kafka::Brokers};
+use super::{Json, ServeArgs, kafka::Brokers};
+use crate::settings::{Layer, parse};
 
 /// `tidelog topics`.
 #[derive(Debug, Args)]
@@ -11,14 +12,13 @@ pub(crate) struct TopicsArgs {
     #[command(flatten)]
     pub(crate) brokers: Brokers,
 
-    /// Partitions of each topic, fixed for the life of the installation
-    #[arg(long, global = true, env = "TIDELOG_PARTITIONS", value_name = "COUNT")]
-    #[arg(default_value = "8", value_parser = clap::value_parser!(u32).range(1..=PARTITIONS_MAX as i64))]
-    pub(crate) partitions: u32,
+    /// Partitions of each topic, fixed for the life of the installation [default: 8]
+    /// [env: TIDELOG_PARTITIONS]
+    #[arg(long, global = true, value_name = "COUNT", value_parser = parse::partitions)]
+    pub(crate) partitions: Option<u32>,
 
-    /// Copies of each partition [default: 3 where there are as many brokers, else 1]
-    #[arg(long, global = true, env = "TIDELOG_REPLICATION", value_name = "COUNT")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=REPLICATION_MAX))]
+    /// Copies of each partition [default: 1] [env: TIDELOG_REPLICATION]
+    #[arg(long, global = true, value_name = "COUNT", value_parser = parse::replication)]
     pub(crate) replication: Option<u16>,
 
     /// Print each topic as a line of JSON, for scripts
@@ -53,7 +53,11 @@ impl TopicsArgs {
     pub(crate) fn output(&self) -> Json {
         Json { json: self.json }
     }
-}
 
-/// More copies than there are brokers in any cluster.
-const REPLICATION_MAX: i64 = 1_000;
+    /// The same for a node.
+    pub(crate) fn to_serve(&self) -> ServeArgs {
+        let ServeArgs { config, flags } = self.brokers.clone().into_serve();
+        let (partitions, replication) = (self.partitions, self.replication);
+        ServeArgs { config, flags: Layer { partitions, replication, ..flags } }
+    }
+}

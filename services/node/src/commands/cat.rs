@@ -9,16 +9,21 @@ use std::time::Duration;
 
 use tidelog_core::{Offset, PartitionId};
 
-use crate::cli::{CatArgs, From};
+use super::serve::settings_of;
+use crate::cli::{CatArgs, From, ServeArgs};
 use crate::failure::Failure;
-use crate::output;
+use crate::settings::Layer;
+use crate::{kafka, output};
 
 pub(super) fn run(args: &CatArgs, timeout: Duration) -> Result<(), Failure> {
-    let names_brokers = args.brokers.brokers.as_deref().is_some_and(|it| !it.is_empty());
-    if names_brokers && args.data.is_none() {
-        broker::run(args, timeout)
+    let ServeArgs { config, flags } = args.brokers.clone().into_serve();
+    let names_folder = args.data.is_some();
+    let flags = Layer { data: args.data.clone(), ..flags };
+    let settings = settings_of(ServeArgs { config, flags })?;
+    if settings.brokers.is_some() && !names_folder {
+        broker::run(args, &kafka::settings(&settings, timeout)?)
     } else {
-        folder::run(args)
+        folder::run(args, &settings.data)
     }
 }
 

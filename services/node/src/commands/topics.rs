@@ -4,34 +4,39 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tidelog_core::{Layout, Topic};
+use tidelog_core::Topic;
 use tidelog_io_kafka::{Described, Difference, Settings, Topics, TopicsError};
 
+use super::serve::settings_of;
 use crate::cli::{Named, TopicsAction, TopicsArgs};
 use crate::failure::Failure;
 use crate::{kafka, output};
 
 /// Copies where there are as many brokers: one can be away, and nothing that was acknowledged is lost.
-const REPLICATION: u16 = 3;
+const COPIES_ADVISED: usize = 3;
 
 pub(super) fn run(args: TopicsArgs, timeout: Duration) -> Result<(), Failure> {
-    let layout = Layout::new(args.partitions).expect("the number was checked with the arguments");
-    let settings = kafka::settings(&args.brokers, layout, timeout)?;
-    let settings = Settings { replication: replication(&settings, args.replication)?, ..settings };
+    let settings = kafka::settings(&settings_of(args.to_serve())?, timeout)?;
     let topics = Topics::connect(&settings)?;
     match args.action {
-        TopicsAction::Create(named) => create(&settings, &topics, &chosen(named), args.json),
+        TopicsAction::Create(named) => {
+            warn_of_single_copies(&settings, &topics)?;
+            create(&settings, &topics, &chosen(named), args.json)
+        }
         TopicsAction::Check(named) => check(&settings, &topics, &chosen(named), args.json),
         TopicsAction::Describe(named) => describe(&settings, &topics, &chosen(named), args.json),
     }
 }
 
-fn replication(settings: &Settings, asked: Option<u16>) -> Result<u16, Failure> {
-    if let Some(asked) = asked {
-        return Ok(asked);
+fn warn_of_single_copies(settings: &Settings, topics: &Topics) -> Result<(), Failure> {
+    let brokers = topics.brokers()?;
+    if settings.replication == 1 && brokers >= COPIES_ADVISED {
+        output::say(&format!(
+            "there are {brokers} brokers, and each topic is to have one copy: a disk that is lost loses \
+             data. With --replication {COPIES_ADVISED}, one broker can be away and nothing is lost"
+        ));
     }
-    let brokers = Topics::connect(settings)?.brokers()?;
-    Ok(if brokers >= usize::from(REPLICATION) { REPLICATION } else { 1 })
+    Ok(())
 }
 
 fn chosen(Named { mut topics }: Named) -> Vec<Topic> {

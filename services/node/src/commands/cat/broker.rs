@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidelog_core::{Layout, port::ClientError};
-use tidelog_io_kafka::{Browsed, Browser, Browsing};
+use tidelog_core::port::ClientError;
+use tidelog_io_kafka::{Browsed, Browser, Browsing, Settings};
 
 use super::{
     Left, begin, chosen,
@@ -12,15 +12,12 @@ use super::{
 };
 use crate::cli::CatArgs;
 use crate::failure::Failure;
-use crate::kafka;
 
 /// How long it is waited for the next record before it is waited again.
 const GLANCE: Duration = Duration::from_millis(500);
 
-pub(super) fn run(args: &CatArgs, timeout: Duration) -> Result<(), Failure> {
-    let one = Layout::new(1).expect("there is a layout of one partition");
-    let settings = kafka::settings(&args.brokers, one, timeout)?;
-    let browser = Browser::open(&settings, args.topic).map_err(failed)?;
+pub(super) fn run(args: &CatArgs, settings: &Settings) -> Result<(), Failure> {
+    let browser = Browser::open(settings, args.topic).map_err(failed)?;
     let partitions = chosen(args, &browser.partitions().map_err(failed)?)?;
     let mut places = Vec::new();
     for partition in partitions {

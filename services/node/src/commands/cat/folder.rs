@@ -1,5 +1,7 @@
 //! A topic in the data folder of a node that does not run.
 
+use std::path::Path;
+
 use tidelog_core::port::{Client, ClientError};
 use tidelog_core::{PartitionId, Topic};
 use tidelog_io_local::LocalLog;
@@ -12,7 +14,7 @@ use crate::cli::CatArgs;
 use crate::commands::tasks;
 use crate::failure::Failure;
 
-pub(super) fn run(args: &CatArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &CatArgs, folder: &Path) -> Result<(), Failure> {
     if let Topic::Changelog(_) = args.topic {
         return Err(Failure::WrongCall(format!(
             "the embedded log has no {}: its tables are in the same database as its records; to read \
@@ -26,8 +28,7 @@ pub(super) fn run(args: &CatArgs) -> Result<(), Failure> {
                 .to_owned(),
         ));
     }
-    let folder = tasks::folder(args.data.clone(), args.config.clone())?;
-    let log = tasks::open(&folder)?;
+    let log = tasks::open(folder)?;
     let done = print_all(args, &log);
     log.close();
     done
