@@ -16,7 +16,6 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use cat::{CatArgs, From};
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
-pub(crate) use kafka::Brokers;
 pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
 pub(crate) use topics::{Named, TopicsAction, TopicsArgs};
 

@@ -12,10 +12,12 @@ use crate::settings::ServeSettings;
 pub(crate) fn settings(settings: &ServeSettings, timeout: Duration) -> Result<Settings, Failure> {
     let Some(brokers) = &settings.brokers else {
         return Err(Failure::WrongCall(
-            "no brokers are named: name some with --brokers host:9092 or TIDELOG_BROKERS".to_owned(),
+            "no brokers are named: name some with --brokers host:9092 or TIDELOG_BROKERS"
+                .to_owned(),
         ));
     };
-    let layout = Layout::new(settings.partitions).expect("the number was checked where it was read");
+    let layout =
+        Layout::new(settings.partitions).expect("the number was checked where it was read");
     let kafka = settings.cluster.kafka(brokers, layout);
     let kafka = kafka.map_err(|error| Failure::WrongCall(error.to_string()))?;
     let node = format!("command-{}", std::process::id());
