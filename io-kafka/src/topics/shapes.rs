@@ -87,7 +87,7 @@ impl Topics {
     }
 
     fn metadata(&self) -> Result<Metadata, TopicsError> {
-        let client: &rdkafka::client::Client<Logging> = self.admin.inner();
+        let client = self.admin.inner();
         let metadata = client.fetch_metadata(None, self.settings.request_timeout);
         metadata.map_err(|error| self.failed("listed", &error))
     }
