@@ -34,10 +34,11 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// Errors of the client as a whole are told for information: librdkafka goes on trying. That no broker
-/// can be reached each client tells again and again, and whoever cares asks.
+/// can be reached each client tells again and again, and the end of a partition is asked for.
 pub(crate) fn global_error(error: &KafkaError, reason: &str) {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
-    if let Some(AllBrokersDown | BrokerTransportFailure) = error.rdkafka_error_code() {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, PartitionEOF};
+    if let Some(AllBrokersDown | BrokerTransportFailure | PartitionEOF) = error.rdkafka_error_code()
+    {
         return debug!(target: "librdkafka", %error, "{reason}");
     }
     warn!(target: "librdkafka", %error, "{reason}");

@@ -88,6 +88,8 @@ impl ServeSettings {
         set(&mut cluster.prefix, layer.prefix);
         set_some(&mut cluster.services, layer.services);
         set_some(&mut cluster.node, layer.node);
+        set(&mut cluster.peer_listen, layer.peer_listen);
+        set_some(&mut cluster.advertise, layer.advertise);
         set(&mut cluster.create_topics, layer.create_topics);
         set(&mut cluster.replication, layer.replication);
         set(&mut cluster.commit_interval, layer.commit_interval);
