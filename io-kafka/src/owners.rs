@@ -21,7 +21,7 @@ use rdkafka::{
     util::Timeout,
 };
 use tidelog_core::{
-    Message, Topic,
+    Headers, Message, Topic,
     message::Owner,
     port::{SessionError, TaskId},
 };
@@ -31,7 +31,7 @@ use self::{
     follower::Follower,
     table::{Entry, Table},
 };
-use crate::{ConnectError, Settings, member, record, watched::Watched};
+use crate::{ConnectError, Settings, headers, member, record, watched::Watched};
 
 /// Where a task can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl Shared {
         let record = BaseRecord::to(&topic)
             .partition(record::number(partition))
             .key(key)
-            .payload(&payload[..]);
+            .payload(&payload[..])
+            .headers(headers::of(Topic::Owners, &Headers::default()));
         if let Err((error, _)) = self.producer.send(record) {
             warn!(%task, %error, "it is not told who runs the task");
         }

@@ -23,6 +23,7 @@ use crate::{
         media,
         position::{TIDELOG_POSITION, position_value},
         prefer::{PREFERENCE_APPLIED, Prefer},
+        trace::trace,
     },
     json::Json,
     limits::DOCUMENT_BODY_BYTES_MAX,
@@ -80,7 +81,8 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let before = driver.database(&id, None, deadline).await?.map(|view| view.revision);
     check(&condition, &id, before)?;
 
-    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, With::default());
+    let with = With { trace: trace(headers), ..With::default() };
+    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, with);
     let Answered { request, answer, position } =
         call.answer(deadline).await.map_err(|error| failure(error, Again::AsIs))?;
     arrival.gateway.highest().add(&position);

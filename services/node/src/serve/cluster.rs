@@ -34,7 +34,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error> {
     let cluster = &settings.cluster;
     let kafka = cluster.kafka(brokers, layout(settings)?)?;
-    let services = services(cluster.services.as_deref())?;
+    let services = services(settings)?;
     let runtime = runtime()?;
     let listener = listen(settings, &runtime)?;
     let peers = runtime.block_on(peers::bind(cluster.peer_listen))?;
@@ -94,10 +94,12 @@ fn advertised(peers: &TcpListener, told: Option<&str>) -> Result<String, Error> 
     }
 }
 
-/// The services of these names.
-fn services(names: Option<&[ServiceName]>) -> Result<Vec<Box<dyn Service + Send + Sync>>, Error> {
+/// The services that are named, or else the usual ones.
+fn services(settings: &ServeSettings) -> Result<Vec<Box<dyn Service + Send + Sync>>, Error> {
+    let Some(names) = &settings.cluster.services else {
+        return Ok(super::usual_services(settings));
+    };
     let mut all = super::services();
-    let Some(names) = names else { return Ok(all) };
     let is_known = |name: &&ServiceName| all.iter().any(|service| service.spec().name == **name);
     if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
         return Err(Error::NoSuchService(*unknown));
