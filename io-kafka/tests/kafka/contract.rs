@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -12,15 +12,16 @@ use std::{
 use futures_channel::oneshot;
 use rdkafka::{TopicPartitionList, admin::AdminOptions};
 use tempfile::TempDir;
-use tidelog_contract::{Backend, Durable, Trimming};
+use tidelog_contract::{Answering, Backend, Durable, Trimming};
 use tidelog_core::{Layout, Offset, PartitionId, ServiceName, Topic};
-use tidelog_io_kafka::{KafkaClient, KafkaTransport, Settings, Topics};
+use tidelog_io_kafka::{KafkaClient, KafkaSnapshots, KafkaTransport, Settings, Topics};
 use tidelog_io_local::FjallStore;
 use tidelog_test_broker::Cluster;
 
 use crate::broker::{self, broker};
 
 tidelog_contract::contract_tests!(fresh, if broker::is_there);
+tidelog_contract::query_tests!(fresh, if broker::is_there);
 tidelog_contract::retention_tests!(fresh, if broker::is_there);
 tidelog_contract::durable_tests!(with_own_broker, if broker::is_there);
 
@@ -53,7 +54,11 @@ fn with_own_broker(layout: Layout) -> Kafka {
 }
 
 fn made(settings: Settings, cluster: Option<Cluster>) -> Kafka {
-    let settings = Settings { fetch_wait: Duration::from_millis(10), ..settings };
+    let settings = Settings {
+        fetch_wait: Duration::from_millis(10),
+        query_wait: Duration::from_millis(200),
+        ..settings
+    };
     let topics = Topics::connect(&settings).expect("a client");
     topics.create(TOPICS).expect("topics of our own");
     let folder = tempfile::tempdir().expect("a folder for the test");
@@ -61,6 +66,7 @@ fn made(settings: Settings, cluster: Option<Cluster>) -> Kafka {
         settings,
         folder,
         nodes: AtomicU32::new(0),
+        asked: Mutex::default(),
         cluster: cluster.map(|it| Arc::new(Mutex::new(it))),
     }
 }
@@ -71,8 +77,41 @@ struct Kafka {
     /// The stores of the nodes.
     folder: TempDir,
     nodes: AtomicU32,
+    /// The node that is asked, until it is the next one that is wanted.
+    asked: Mutex<Option<KafkaTransport<FjallStore>>>,
     /// Where the broker is the law's own.
     cluster: Option<Arc<Mutex<Cluster>>>,
+}
+
+impl Kafka {
+    fn node(&self) -> KafkaTransport<FjallStore> {
+        let number = self.nodes.fetch_add(1, Ordering::Relaxed);
+        let node = format!("node-{number}");
+        let folder = self.folder.path().join(&node);
+        let store = FjallStore::open(&folder, CACHE_BYTES).expect("a folder of our own");
+        KafkaTransport::new(Settings { node, ..self.settings.clone() }, store)
+    }
+
+    fn own_cluster(&self) -> &Mutex<Cluster> {
+        self.cluster.as_ref().expect("a broker that may be killed")
+    }
+
+    /// The same nodes are back, with the stores that they had.
+    fn begin_again(&self) {
+        self.nodes.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Answering for Kafka {
+    type Snapshots = KafkaSnapshots<FjallStore>;
+
+    /// Of the next node.
+    fn snapshots(&self) -> KafkaSnapshots<FjallStore> {
+        let node = self.node();
+        let snapshots = node.snapshots();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
+        snapshots
+    }
 }
 
 impl Backend for Kafka {
@@ -83,11 +122,8 @@ impl Backend for Kafka {
 
     /// Another node, with a store of its own.
     fn transport(&self) -> KafkaTransport<FjallStore> {
-        let number = self.nodes.fetch_add(1, Ordering::Relaxed);
-        let node = format!("node-{number}");
-        let folder = self.folder.path().join(&node);
-        let store = FjallStore::open(&folder, CACHE_BYTES).expect("a folder of our own");
-        KafkaTransport::new(Settings { node, ..self.settings.clone() }, store)
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        asked.unwrap_or_else(|| self.node())
     }
 
     fn client(&self) -> KafkaClient {
@@ -127,17 +163,6 @@ impl Durable for Kafka {
         cluster.settle();
         drop(cluster);
         self.begin_again();
-    }
-}
-
-impl Kafka {
-    fn own_cluster(&self) -> &Mutex<Cluster> {
-        self.cluster.as_ref().expect("a broker that may be killed")
-    }
-
-    /// The same nodes are back, with the stores that they had.
-    fn begin_again(&self) {
-        self.nodes.store(0, Ordering::Relaxed);
     }
 }
 
