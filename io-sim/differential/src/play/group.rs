@@ -126,17 +126,12 @@ impl<H: Home> Play<'_, H> {
         let mut told = Vec::new();
         let mut joined: BTreeMap<usize, Option<JoinGroupReply>> = BTreeMap::new();
         self.send_join(member);
+        // It has joined before any other does, whoever is quicker: a glance takes its time.
         joined.insert(member, None);
+        self.look(&mut joined);
         for _ in 0..WAITS {
             self.call_others(&mut joined, &mut told);
-            for (number, answer) in joined.iter_mut().filter(|(_, answer)| answer.is_none()) {
-                match self.home.glance(*number) {
-                    Some(Reply::JoinGroup(reply)) => *answer = Some(reply),
-                    Some(reply) => unreachable!("{reply:?}"),
-                    None => {}
-                }
-            }
-            self.join_again_with_id(&mut joined);
+            self.look(&mut joined);
             if joined.values().all(Option::is_some) {
                 break;
             }
@@ -180,14 +175,23 @@ impl<H: Home> Play<'_, H> {
         self.home.send(member, request.into());
     }
 
-    /// Those who were given an id join with that.
-    fn join_again_with_id(&mut self, joined: &mut BTreeMap<usize, Option<JoinGroupReply>>) {
-        for (number, answer) in joined {
+    /// Looks for answers. Those who were given an id join with that, and look again.
+    fn look(&mut self, joined: &mut BTreeMap<usize, Option<JoinGroupReply>>) {
+        for (number, answer) in joined.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            *answer = self.glance_at_join(*number);
             let is_given = |it: &JoinGroupReply| it.error == Some(ErrorCode::MemberIdRequired);
             if let Some(reply) = answer.take_if(|it| is_given(it)) {
                 self.members[*number].now = Some((reply.member_id, Generation(-1)));
                 self.send_join(*number);
+                *answer = self.glance_at_join(*number);
             }
+        }
+    }
+
+    fn glance_at_join(&mut self, member: usize) -> Option<JoinGroupReply> {
+        match self.home.glance(member)? {
+            Reply::JoinGroup(reply) => Some(reply),
+            reply => unreachable!("{reply:?}"),
         }
     }
 
