@@ -17,7 +17,7 @@ use std::{
 };
 
 use rdkafka::{
-    producer::{BaseRecord, DefaultProducerContext, ThreadedProducer},
+    producer::{BaseRecord, Producer, ThreadedProducer},
     util::Timeout,
 };
 use tidelog_core::{
@@ -31,7 +31,7 @@ use self::{
     follower::Follower,
     table::{Entry, Table},
 };
-use crate::{ConnectError, Settings, headers, member, record, watched::Watched};
+use crate::{ConnectError, Settings, context::Logging, headers, member, record, watched::Watched};
 
 /// Where a task can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ struct Shared {
     settings: Settings,
     /// Where this node answers others.
     address: Box<str>,
-    producer: ThreadedProducer<DefaultProducerContext>,
+    producer: ThreadedProducer<Logging>,
     table: Watched<Table>,
     is_stopped: AtomicBool,
 }
@@ -75,7 +75,7 @@ impl Owners {
             brokers: settings.brokers.clone(),
             reason: reason.into(),
         };
-        let producer = settings.appending_producer().create();
+        let producer = settings.appending_producer().create_with_context(Logging);
         let shared = Arc::new(Shared {
             producer: producer.map_err(|error| failed(error.to_string()))?,
             settings: settings.clone(),
@@ -157,7 +157,6 @@ impl Shared {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        use rdkafka::producer::Producer;
         // What was told last is that everything is given away.
         if let Err(error) = self.shared.producer.flush(Timeout::After(FLUSHED_WITHIN)) {
             warn!(%error, "others may not know yet that this node has left");

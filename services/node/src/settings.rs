@@ -60,7 +60,7 @@ impl Default for ServeSettings {
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
             change_stream: false,
-            log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn".to_owned(),
+            log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn,librdkafka=error".to_owned(),
             log_format: LogFormat::Text,
             brokers: None,
             cluster: ClusterSettings::default(),

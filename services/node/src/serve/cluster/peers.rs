@@ -28,7 +28,10 @@ const CONNECTIONS_MAX: usize = 1_024;
 /// Questions that are answered at a time.
 const QUESTIONS_MAX: usize = 512;
 
-/// How long a header, and a question, may take to come.
+/// How long a connection may be idle, or take to send a header. Whoever asks gives it up sooner.
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// How long a question may take to come.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long answering may take. A task is waited for for a shorter time.
@@ -79,7 +82,7 @@ impl<Q: Queries> Peers<Q> {
             async move { Ok::<_, Infallible>(peers.respond(request).await) }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(None);
+        http.timer(TokioTimer::new()).header_read_timeout(IDLE_FOR);
         if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
             tracing::debug!(%error, "a connection of a node broke");
         }

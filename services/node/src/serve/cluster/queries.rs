@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, StatusCode};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use tidelog_core::{
     Answer, Position, Query,
@@ -26,6 +26,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(9);
 
 /// How long a connection to another node may take.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a connection to another node is kept that nobody uses.
+const IDLE_FOR: Duration = Duration::from_secs(30);
 
 /// How long it is waited before a task is asked again that was not where it was looked for.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -49,7 +52,10 @@ impl<Q: Queries> ClusterQueries<Q> {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECTED_WITHIN));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_FOR)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
         Self { prefix: prefix.into(), local, owners, client }
     }
 
