@@ -16,6 +16,7 @@ pub mod model;
 pub mod observed;
 pub mod oracle;
 pub mod outcome;
+pub mod planted;
 pub mod recorder;
 pub mod replay;
 pub mod run;
