@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Size, Step, Under, What, Workload, ZONES};
+use super::{Ask, Size, Step, Under, What, Workload, ZONES, zone};
 use crate::{dice::Dice, model::Action};
 
 pub(super) fn workload(seed: u64, size: Size) -> Workload {
@@ -12,6 +12,9 @@ pub(super) fn workload(seed: u64, size: Size) -> Workload {
     while at_ms < size.length_ms {
         at_ms += mix.pause();
         mix.step(at_ms, &mut steps);
+    }
+    if mix.dice.percent(30) {
+        mix.clear(size.length_ms.saturating_sub(1), &mut steps);
     }
     steps.retain(|step| step.at_ms < size.length_ms);
     // What is asked again under a key comes later than what is made after it.
@@ -61,6 +64,8 @@ impl Mix {
             },
             28..=39 => self.batch(),
             40 => What::Restart,
+            41 if self.dice.percent(20) => What::Spoil { entity: self.entity() },
+            41 if self.dice.percent(20) => return self.clear(at_ms, steps),
             _ => {
                 let ask = self.ask(true);
                 self.request(ask)
@@ -75,6 +80,17 @@ impl Mix {
                 let later_ms = at_ms + self.dice.below(4_000);
                 self.push(later_ms, what.clone(), steps);
             }
+        }
+    }
+
+    /// Everything in a zone is deleted, as by somebody who tidies up.
+    fn clear(&mut self, at_ms: u64, steps: &mut Vec<Step>) {
+        let of = self.dice.below(u64::from(ZONES));
+        for entity in (0..self.size.entities).filter(|it| u64::from(zone(*it)) == of) {
+            let (action, under) = (Action::Delete, Under::Nothing);
+            let ask = Ask { entity, action, under, key: None, wants_value: false };
+            let what = What::Request { ask, patience_ms: 20_000, again: 5 };
+            self.push(at_ms, what, steps);
         }
     }
 
