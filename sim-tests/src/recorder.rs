@@ -34,14 +34,23 @@ pub struct Recorded {
     pub seen: Vec<Seen>,
     /// The records that the log said it has.
     pub appended: Vec<Appended>,
-    /// How far each task has read, by its last owner's word.
-    pub progress: BTreeMap<TaskId, BTreeMap<Topic, u64>>,
-    /// Who said last that it runs a task.
-    pub owners: BTreeMap<TaskId, Node>,
+    /// The processes that run a task, by their own word. Whoever said so last is the last of them.
+    pub owners: BTreeMap<TaskId, Vec<Owner>>,
     /// Clients that are no more: nobody waits for what they asked.
     pub gone: BTreeSet<Box<str>>,
     /// What tasks said last that do not run.
     pub troubles: BTreeMap<(TaskId, Node), String>,
+}
+
+/// A process that runs a task. A zombie believes that it does: nobody speaks for another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Where it is.
+    pub node: Node,
+    /// The name of the process, which no other has.
+    pub process: Box<str>,
+    /// How far it has read each input.
+    pub progress: BTreeMap<Topic, u64>,
 }
 
 /// An operation that was begun.
@@ -100,9 +109,41 @@ impl Recorder {
         self.sim.event(&client, "return", &event);
     }
 
-    /// The owner of a task has read an input so far.
-    pub fn read(&self, task: TaskId, topic: Topic, next: u64) {
-        self.look().progress.entry(task).or_default().insert(topic, next);
+    /// A process runs a task from now on, and has read so far.
+    pub fn runs(&self, task: TaskId, owner: Owner) {
+        let mut recorded = self.look();
+        let owners = recorded.owners.entry(task).or_default();
+        owners.retain(|it| it.process != owner.process);
+        owners.push(owner);
+    }
+
+    /// A process has to restore a task again: what it had read counts no more.
+    pub fn begins_again(&self, task: TaskId, process: &str) {
+        let mut recorded = self.look();
+        let owners = recorded.owners.entry(task).or_default();
+        if let Some(owner) = owners.iter_mut().find(|it| *it.process == *process) {
+            owner.progress.clear();
+        }
+    }
+
+    /// A process does not run a task any more.
+    pub fn runs_no_more(&self, task: TaskId, process: &str) {
+        self.look().owners.entry(task).or_default().retain(|it| *it.process != *process);
+    }
+
+    /// The node that said last that it runs a task, and has not taken it back.
+    #[must_use]
+    pub fn owner(&self, task: TaskId) -> Option<Node> {
+        self.look().owners.get(&task)?.last().map(|owner| owner.node)
+    }
+
+    /// A process that runs a task has read an input so far.
+    pub fn read(&self, task: TaskId, process: &str, topic: Topic, next: u64) {
+        let mut recorded = self.look();
+        let owners = recorded.owners.entry(task).or_default();
+        if let Some(owner) = owners.iter_mut().find(|it| *it.process == *process) {
+            owner.progress.insert(topic, next);
+        }
     }
 
     /// A reader got a record.
@@ -121,14 +162,7 @@ impl Recorder {
     pub fn act(&self, session: &str, task: TaskId, act: Act) {
         let at_us = self.now_us();
         self.sim.event(session, "task", &format_args!("{task} {act:?}").to_string());
-        let mut recorded = self.look();
-        match &act {
-            Act::Restored(positions) => {
-                recorded.progress.insert(task, positions.clone());
-            }
-            Act::Committed(_) | Act::Rejected(_) | Act::Unknown(_) => {}
-        }
-        recorded.ledger.entries.push(LedgerEntry { at_us, session: session.into(), task, act });
+        self.look().ledger.entries.push(LedgerEntry { at_us, session: session.into(), task, act });
     }
 }
 

@@ -134,7 +134,9 @@ fn stopped(words: &str, at_us: u64, recorded: Recorded) -> (History, Vec<Violati
         let states: Vec<_> =
             troubles.map(|((task, node), why)| format!("{task} on {node} {why}")).collect();
         let owners = recorded.owners.iter();
-        let owned: Vec<_> = owners.map(|(task, node)| format!("{task} is on {node}")).collect();
+        let owned = owners
+            .flat_map(|(task, on)| on.iter().map(move |it| format!("{task} is on {}", it.node)));
+        let owned: Vec<_> = owned.collect();
         let message = format!("{words}. {}; {}", owned.join(", "), states.join("; "));
         Violation::new("caught-up", "never-ends", at_us, message)
     } else {

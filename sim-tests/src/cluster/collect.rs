@@ -123,7 +123,7 @@ fn row(record: Record) -> (u64, Bytes, Option<Bytes>) {
 /// The tasks' tables, each on the node that owns it.
 fn stores(world: &World) -> Vec<StoreView> {
     let owned = |(task, _): (TaskId, _)| {
-        let node = world.recorder.look().owners.get(&task).copied()?;
+        let node = world.recorder.owner(task)?;
         let store = world.directory.store(node)?;
         Some(view(&store, task, &node.to_string()))
     };

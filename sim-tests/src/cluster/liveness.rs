@@ -20,6 +20,7 @@ use crate::{
     history::Outcome,
     observed::{AfterHeal, Behind},
     oracle::CATCHES_UP_WITHIN_US,
+    recorder::Owner,
 };
 
 /// How often it is looked whether everything is caught up.
@@ -71,17 +72,15 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
     services().iter().flat_map(of_service).collect()
 }
 
-/// The tasks that have not read everything.
+/// The tasks that have not read everything. Of two processes that run a task, as far as they know, both
+/// must have: the one that does not own it any more is to have noticed by then.
 async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
     let mut behind = Vec::new();
     for (task, inputs) in tasks(world) {
-        let (is_owned, progress) = {
-            let recorded = world.recorder.look();
-            let progress = recorded.progress.get(&task).cloned().unwrap_or_default();
-            (recorded.owners.contains_key(&task), progress)
-        };
+        let owners = world.recorder.look().owners.get(&task).cloned().unwrap_or_default();
         for topic in inputs {
-            let position = is_owned.then(|| progress.get(topic).copied().unwrap_or(0));
+            let read = |owner: &Owner| owner.progress.get(topic).copied().unwrap_or(0);
+            let position = owners.iter().map(read).min();
             let end = match observer.bounds(*topic, task.partition).await {
                 Ok((_, end)) => end.0,
                 Err(_) => u64::MAX,

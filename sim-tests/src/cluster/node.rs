@@ -40,8 +40,9 @@ pub(super) async fn run(
         SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
     directory.open(boot.node, store, LocalQueries::new(transport.snapshots(), services()));
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
-    let tap = Tap::new(transport, &recorder, &process);
-    let (watch, settings) = (Watching { recorder, node: boot.node }, Settings::default());
+    let tap = Tap::new(transport, &recorder, boot.node, &process);
+    let watch = Watching { recorder, node: boot.node, process: process.into() };
+    let settings = Settings::default();
     let services = services();
     let mut running = FuturesUnordered::new();
     for service in &services {
@@ -56,28 +57,31 @@ pub(super) async fn run(
 struct Watching {
     recorder: Recorder,
     node: Node,
+    process: Box<str>,
 }
 
 impl Watch for Watching {
     fn task(&self, task: TaskId, state: TaskState) {
-        let mut recorded = self.recorder.look();
         let trouble = match state {
-            TaskState::Running => {
-                recorded.owners.insert(task, self.node);
-                recorded.troubles.remove(&(task, self.node));
-                return;
+            TaskState::Running => None,
+            TaskState::Restoring => {
+                self.recorder.begins_again(task, &self.process);
+                Some("is being restored".to_owned())
             }
-            TaskState::Restoring => "is being restored".to_owned(),
-            TaskState::Stopped(why) => format!("has stopped: {why}"),
-            TaskState::Failed(why) => format!("failed: {why}"),
+            TaskState::Failed(why) => {
+                self.recorder.begins_again(task, &self.process);
+                Some(format!("failed: {why}"))
+            }
+            TaskState::Stopped(why) => Some(format!("has stopped: {why}")),
             TaskState::Gone => {
-                recorded.troubles.remove(&(task, self.node));
-                if recorded.owners.get(&task) == Some(&self.node) {
-                    recorded.owners.remove(&task);
-                }
-                return;
+                self.recorder.runs_no_more(task, &self.process);
+                None
             }
         };
-        recorded.troubles.insert((task, self.node), trouble);
+        let mut recorded = self.recorder.look();
+        match trouble {
+            Some(trouble) => recorded.troubles.insert((task, self.node), trouble),
+            None => recorded.troubles.remove(&(task, self.node)),
+        };
     }
 }

@@ -97,7 +97,7 @@ impl Queries for ClientQueries {
         at_least: Option<Position>,
     ) -> BoxFuture<'a, Result<Answer, AskError>> {
         Box::pin(async move {
-            let owner = self.directory.recorder.look().owners.get(&task).copied();
+            let owner = self.directory.recorder.owner(task);
             let Some(node) = owner else {
                 // As a gateway does that knows no owner: it looks again a little later.
                 self.sleep(LATENCY * 20).await;

@@ -8,17 +8,19 @@ use tidelog_core::{
         Commit, CommitOutcome, Event, Restored, Session, SessionError, TaskId, Transport, Wait,
     },
 };
+use tidelog_io_sim::wire::Node;
 
 use crate::{
     observed::{Act, Spot},
-    recorder::Recorder,
+    recorder::{Owner, Recorder},
 };
 
 /// A transport whose sessions are recorded.
 pub(super) struct Tap<T> {
     inner: T,
     recorder: Recorder,
-    name: Box<str>,
+    node: Node,
+    process: Box<str>,
     sessions: Cell<u32>,
 }
 
@@ -26,6 +28,8 @@ pub(super) struct Tap<T> {
 pub(super) struct TapSession<S> {
     inner: S,
     recorder: Recorder,
+    node: Node,
+    process: Box<str>,
     name: Box<str>,
     service: ServiceName,
     /// The tasks of the commit under way, with their positions.
@@ -33,9 +37,10 @@ pub(super) struct TapSession<S> {
 }
 
 impl<T> Tap<T> {
-    /// Records the sessions of a process of this name, which no other process has.
-    pub(super) fn new(inner: T, recorder: &Recorder, name: &str) -> Self {
-        Self { inner, recorder: recorder.clone(), name: name.into(), sessions: Cell::new(0) }
+    /// Records the sessions of a node's process of this name, which no other process has.
+    pub(super) fn new(inner: T, recorder: &Recorder, node: Node, process: &str) -> Self {
+        let (recorder, process) = (recorder.clone(), process.into());
+        Self { inner, recorder, node, process, sessions: Cell::new(0) }
     }
 }
 
@@ -48,7 +53,9 @@ impl<T: Transport> Transport for Tap<T> {
         Ok(TapSession {
             inner,
             recorder: self.recorder.clone(),
-            name: format!("{}/{}/{}", self.name, spec.name, self.sessions.get()).into(),
+            node: self.node,
+            process: self.process.clone(),
+            name: format!("{}/{}/{}", self.process, spec.name, self.sessions.get()).into(),
             service: spec.name,
             committing: Vec::new(),
         })
@@ -69,7 +76,8 @@ impl<S: Session> TapSession<S> {
             Event::Records(records) => {
                 let (topic, partition) = (records.topic, records.partition.0);
                 if let Some(last) = records.records.last() {
-                    self.recorder.read(self.task(records.partition), topic, last.offset.0 + 1);
+                    let (task, next) = (self.task(records.partition), last.offset.0 + 1);
+                    self.recorder.read(task, &self.process, topic, next);
                 }
                 for record in &records.records {
                     let spot = Spot { topic, partition, offset: record.offset.0 };
@@ -119,8 +127,10 @@ impl<S: Session> Session for TapSession<S> {
         partition: PartitionId,
     ) -> Result<Restored<S::Tables>, SessionError> {
         let restored = self.inner.restore(partition).await?;
-        let act = Act::Restored(plain(&restored.positions));
-        self.recorder.act(&self.name, self.task(partition), act);
+        let (task, progress) = (self.task(partition), plain(&restored.positions));
+        self.recorder.act(&self.name, task, Act::Restored(progress.clone()));
+        let (node, process) = (self.node, self.process.clone());
+        self.recorder.runs(task, Owner { node, process, progress });
         Ok(restored)
     }
 
