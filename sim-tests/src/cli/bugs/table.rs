@@ -20,6 +20,10 @@ pub(super) fn of(bugs: &[Bug], scores: &Scores) -> String {
 
 fn row(bug: &Bug, score: &Score) -> String {
     let seconds = |it: Option<f64>| it.map_or("-".into(), |it| format!("{it:.1} s"));
+    let found = match score.runs {
+        0 => "?".to_owned(),
+        runs => format!("{} of {runs}", score.found),
+    };
     let oracles: Vec<_> = score.oracles.iter().map(String::as_str).collect();
     let calm = score.needs_faults.map_or("?", |needs| if needs { "no" } else { "yes" });
     let unit_test = score.unit_test.as_ref().map_or("?", |by| by.as_ref().map_or("no", |_| "yes"));
@@ -27,11 +31,9 @@ fn row(bug: &Bug, score: &Score) -> String {
         format!("{} faults, {} steps in {:.0} s", it.faults, it.steps, it.seconds)
     });
     format!(
-        "| `{}` | {} | {} of {} | {} | {} | {} | {calm} | {unit_test} | {shrunk} |\n",
+        "| `{}` | {} | {found} | {} | {} | {} | {calm} | {unit_test} | {shrunk} |\n",
         bug.name,
         bug.needs().join(", "),
-        score.found,
-        score.runs,
         seconds(score.median_seconds),
         seconds(score.worst_seconds),
         oracles.join(", "),
