@@ -56,6 +56,7 @@
 //!
 //! [`Store`]: tidelog_core::port::Store
 
+mod board;
 mod changelog;
 mod client;
 mod clock;
@@ -67,12 +68,15 @@ mod record;
 mod restorer;
 mod session;
 mod settings;
+mod snapshots;
 mod topics;
 mod transport;
+mod watched;
 
 pub use client::KafkaClient;
 pub use error::ConnectError;
 pub use session::KafkaSession;
 pub use settings::{Leaving, Settings};
+pub use snapshots::KafkaSnapshots;
 pub use topics::{Described, Difference, Topics, TopicsError, of_service};
 pub use transport::KafkaTransport;

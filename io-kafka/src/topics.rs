@@ -1,5 +1,6 @@
 //! The topics on the broker: creating what the table in `core` says, and saying what differs.
 
+mod shapes;
 mod wanted;
 
 pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
@@ -88,6 +89,7 @@ pub struct TopicsError {
     brokers: String,
     what: &'static str,
     reason: Box<str>,
+    is_refused: bool,
 }
 
 impl Topics {
@@ -276,7 +278,8 @@ pub fn of_service(spec: &tidelog_core::Spec) -> impl Iterator<Item = Topic> {
 }
 
 fn failed(settings: &Settings, what: &'static str, reason: impl ToString) -> TopicsError {
-    TopicsError { brokers: settings.brokers.clone(), what, reason: reason.to_string().into() }
+    let (brokers, reason) = (settings.brokers.clone(), reason.to_string().into());
+    TopicsError { brokers, what, reason, is_refused: false }
 }
 
 impl From<TopicsError> for SessionError {

@@ -55,8 +55,9 @@ impl Manner {
         }
     }
 
-    /// Waits until it may be sent: until no other request under the key is under way.
+    /// Waits until it may be sent, which is never while the log cannot be reached: until no other request under the key is under way.
     pub(crate) async fn turn(&self, gateway: &Gateway) -> Result<Start, Failure> {
+        gateway.check_log()?;
         let timeout = gateway.settings().answer_timeout;
         let deadline = gateway.driver().now().plus(timeout);
         let turn = match (&self.key, self.prefer.patience()) {

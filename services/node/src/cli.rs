@@ -82,7 +82,7 @@ pub(crate) struct Connection {
 pub(crate) enum Command {
     /// Run a node: log, state and HTTP in one process
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Read an entity
     #[command(after_help = GET_EXAMPLES)]
     Get(GetArgs),

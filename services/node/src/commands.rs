@@ -19,7 +19,7 @@ mod write;
 
 use std::future::Future;
 
-use crate::cli::{Cli, Command, Connection, ServeArgs};
+use crate::cli::{Cli, Command, Connection};
 use crate::client::Client;
 use crate::failure::Failure;
 
@@ -27,8 +27,8 @@ use crate::failure::Failure;
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { connection, command } = cli;
     let client = || client(&connection);
-    match command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
-        Command::Serve(args) => serve::run(args),
+    match command.unwrap_or_else(|| Command::Serve(Box::default())) {
+        Command::Serve(args) => serve::run(*args),
         Command::Tasks(args) => tasks::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => wait_for(async { get::run(&client()?, &args).await }),

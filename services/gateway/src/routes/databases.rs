@@ -72,6 +72,7 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
         ));
     }
     let prefer = Prefer::read(headers);
+    arrival.gateway.check_log()?;
     let driver = arrival.gateway.driver();
     let deadline = arrival.gateway.deadline();
     // Databases only ever come to be, so what is seen here still holds when the request is handled.

@@ -39,6 +39,7 @@ fn a_file_can_say_everything() -> Result<(), SettingsError> {
         answer_timeout: Duration::from_secs(2),
         log: "warn".to_owned(),
         log_format: LogFormat::Json,
+        ..ServeSettings::default()
     };
     assert_eq!(settings, expected);
     Ok(())
