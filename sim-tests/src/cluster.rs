@@ -82,12 +82,15 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
+    let mut zones = None;
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
+        zones = last.zones().await;
         stop_clients(&world);
         liveness::quiet(&world).await;
     }
     let mut observed = collect::everything(&world, &cluster).await;
+    observed.zones = zones;
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();
     observed

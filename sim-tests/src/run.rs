@@ -107,7 +107,8 @@ impl Run {
     }
 
     fn setup(&self) -> Setup {
-        let Scenario { brokers, nodes, partitions, size, .. } = *self.scenario;
+        let Scenario { brokers, nodes, size, .. } = *self.scenario;
+        let partitions = self.scenario.partitions(self.seed);
         let whole = Workload::of_seed(self.seed, size);
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),

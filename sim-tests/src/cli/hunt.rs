@@ -22,6 +22,9 @@ pub(super) struct HuntArgs {
     /// How long, in seconds.
     #[arg(long, value_name = "T")]
     seconds: u64,
+    /// Count seconds of CPU time, not of the clock on the wall.
+    #[arg(long)]
+    cpu: bool,
     /// How many runs at a time.
     #[arg(long, value_name = "J", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     jobs: u64,
@@ -71,13 +74,16 @@ pub(super) fn main(args: &HuntArgs, json: bool) -> Result<Found, WrongCall> {
         println!("hunting from seed {first} for {} s, {} at a time", args.seconds, args.jobs);
     }
     let begun = Instant::now();
-    let until = Duration::from_secs(args.seconds);
+    let is_time = || {
+        let until = Duration::from_secs(args.seconds);
+        if args.cpu { cpu_seconds() < until.as_secs_f64() } else { begun.elapsed() < until }
+    };
     let (next, is_over) = (AtomicU64::new(first), AtomicBool::new(false));
     let summary = Mutex::new(Summary::default());
     std::thread::scope(|scope| {
         for _ in 0..args.jobs {
             scope.spawn(|| {
-                while begun.elapsed() < until && !is_over.load(Ordering::Relaxed) {
+                while is_time() && !is_over.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let outcome = Run::new(seed, args.scenario.scenario).run();
                     let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
