@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use tidelog_core::{
-    Position, RequestId, Topic,
+    Headers, Position, RequestId, Topic,
     message::BatchPart,
     port::{Append, Client},
     query::Scope,
@@ -206,7 +206,8 @@ impl Actor {
         let key = entity_id(entity);
         let partition = client.layout().partition(&key);
         let (key, payload) = (key.into(), spoilt_payload(number).into());
-        let append = Append { topic: Topic::EntityPatches, partition, key, payload };
+        let (topic, headers) = (Topic::EntityPatches, Headers::default());
+        let append = Append { topic, partition, key, headers, payload };
         let _ = client.append(vec![append]).await;
     }
 
