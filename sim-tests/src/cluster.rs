@@ -85,7 +85,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
         stop_clients(&world);
-        liveness::quiet(&world).await;
+        liveness::quiet(&sim, &world, healed_us).await;
     }
     let mut observed = collect::everything(&world, &cluster).await;
     observed.after_heal = Some(after_heal);
