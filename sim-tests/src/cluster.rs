@@ -87,7 +87,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         look_again(&world, &last, setup.workload.entities).await;
         zones = last.zones().await;
         stop_clients(&world);
-        liveness::quiet(&world).await;
+        liveness::quiet(&sim, &world, healed_us).await;
     }
     let mut observed = collect::everything(&world, &cluster).await;
     observed.zones = zones;
