@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tidelog_core::{
     Position, RequestId, Topic,
+    headers::Headers,
     message::BatchPart,
     port::{Append, Client},
     query::Scope,
@@ -206,7 +207,8 @@ impl Actor {
         let key = entity_id(entity);
         let partition = client.layout().partition(&key);
         let (key, payload) = (key.into(), spoilt_payload(number).into());
-        let append = Append { topic: Topic::EntityPatches, partition, key, payload };
+        let (topic, headers) = (Topic::EntityPatches, Headers::default());
+        let append = Append { topic, partition, key, payload, headers };
         let _ = client.append(vec![append]).await;
     }
 
