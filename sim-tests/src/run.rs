@@ -27,6 +27,8 @@ pub struct Run {
     pub seed: u64,
     /// The scenario.
     pub scenario: &'static Scenario,
+    /// How many partitions each topic has.
+    pub partitions: u32,
     /// The faults and steps that there are, if not all that the seed has.
     pub only: Option<Case<Fault>>,
     /// Whether the trace keeps its lines.
@@ -46,15 +48,17 @@ impl Run {
     #[must_use]
     pub fn new(seed: u64, scenario: &'static Scenario) -> Self {
         let reproduce = format!("cargo sim run --seed {seed} --scenario {}", scenario.name).into();
-        Self { seed, scenario, only: None, keeps_lines: false, reproduce }
+        let partitions = scenario.partitions(seed);
+        Self { seed, scenario, partitions, only: None, keeps_lines: false, reproduce }
     }
 
     /// A run that was saved, in its scenario.
     #[must_use]
     pub fn replay(replay: &Replay, scenario: &'static Scenario, file: &str) -> Self {
         let reproduce = format!("cargo sim run --replay {file}").into();
+        let Replay { seed, partitions, .. } = *replay;
         let only = Some(replay.case());
-        Self { seed: replay.seed, scenario, only, keeps_lines: false, reproduce }
+        Self { seed, scenario, partitions, only, keeps_lines: false, reproduce }
     }
 
     /// Makes the run.
@@ -108,14 +112,13 @@ impl Run {
 
     fn setup(&self) -> Setup {
         let Scenario { brokers, nodes, size, .. } = *self.scenario;
-        let partitions = self.scenario.partitions(self.seed);
         let whole = Workload::of_seed(self.seed, size);
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
             Some(case) => (case.nodes, case.length_ms, whole.only(&case.steps)),
         };
         let length = Duration::from_millis(length_ms);
-        Setup { brokers, nodes, partitions, length, workload }
+        Setup { brokers, nodes, partitions: self.partitions, length, workload }
     }
 
     fn plan(&self) -> Plan {

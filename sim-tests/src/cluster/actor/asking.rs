@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use tidelog_core::{
-    Headers, Position, RequestId, Topic,
+    Position, RequestId, Topic,
+    headers::Headers,
     message::BatchPart,
     port::{Append, Client},
     query::Scope,
@@ -207,7 +208,7 @@ impl Actor {
         let partition = client.layout().partition(&key);
         let (key, payload) = (key.into(), spoilt_payload(number).into());
         let (topic, headers) = (Topic::EntityPatches, Headers::default());
-        let append = Append { topic, partition, key, headers, payload };
+        let append = Append { topic, partition, key, payload, headers };
         let _ = client.append(vec![append]).await;
     }
 
