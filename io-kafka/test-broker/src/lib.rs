@@ -99,8 +99,22 @@ impl Flavour {
 ///
 /// If it does not start, or if `CI` is `true` and it cannot be had.
 pub fn shared() -> Option<&'static Shared> {
-    static SHARED: LazyLock<Option<Shared>> = LazyLock::new(|| match Shared::start() {
-        Ok(shared) => Some(shared),
+    static SHARED: LazyLock<Option<Shared>> = LazyLock::new(|| or_pass_over(Shared::start()));
+    SHARED.as_ref()
+}
+
+/// A broker for one test alone, which may kill it; none where what it takes is not there.
+///
+/// # Panics
+///
+/// If it does not start, or if `CI` is `true` and it cannot be had.
+pub fn own(flavour: Flavour) -> Option<Cluster> {
+    or_pass_over(Cluster::start(flavour))
+}
+
+fn or_pass_over<T>(started: Result<T, Failure>) -> Option<T> {
+    match started {
+        Ok(started) => Some(started),
         Err(Failure::Broken(reason)) => panic!("no broker: {reason}"),
         Err(Failure::Missing(reason)) => {
             assert!(env::var("CI").as_deref() != Ok("true"), "no broker: {reason}");
@@ -111,8 +125,7 @@ pub fn shared() -> Option<&'static Shared> {
             drop(io::stderr().write_all(line.as_bytes()));
             None
         }
-    });
-    SHARED.as_ref()
+    }
 }
 
 impl Shared {
