@@ -9,6 +9,7 @@ mod batch;
 mod codec;
 mod dead_letter;
 mod entity;
+mod owner;
 mod request;
 mod schema;
 
@@ -17,6 +18,7 @@ pub use batch::{BatchPart, EntityBatch};
 pub use codec::{DecodeError, FORMAT_VERSION, decode_row, encode_row};
 pub use dead_letter::DeadLetter;
 pub use entity::{Change, Condition, EntityPatch, EntityUpdate, Match, PartRequest, UpdateKind};
+pub use owner::Owner;
 pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
 pub use schema::{SchemaChange, SchemaPatch, SchemaUpdate};
 
@@ -45,6 +47,8 @@ pub enum Message {
     SchemaUpdate(SchemaUpdate),
     /// A record was set aside.
     DeadLetter(DeadLetter),
+    /// A node runs a task, or no longer does.
+    Owner(Owner),
 }
 
 impl Message {
@@ -60,6 +64,7 @@ impl Message {
             Self::SchemaPatch(_) => Topic::SchemaPatches,
             Self::SchemaUpdate(_) => Topic::SchemaUpdates,
             Self::DeadLetter(_) => Topic::DeadLetters,
+            Self::Owner(_) => Topic::Owners,
         }
     }
 
@@ -77,6 +82,7 @@ impl Message {
             Self::SchemaPatch(patch) => patch.database.as_str(),
             Self::SchemaUpdate(update) => update.database.as_str(),
             Self::DeadLetter(letter) => &letter.key,
+            Self::Owner(owner) => &owner.task,
         }
     }
 
@@ -91,7 +97,7 @@ impl Message {
             Self::CompleteResponse(response) => Some(&response.request.name),
             Self::SchemaPatch(patch) => Some(&patch.origin.name),
             Self::SchemaUpdate(update) => Some(&update.request),
-            Self::DeadLetter(_) => None,
+            Self::DeadLetter(_) | Self::Owner(_) => None,
         }
     }
 }

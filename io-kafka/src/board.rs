@@ -10,7 +10,11 @@ use tidelog_core::{
     port::{AskError, TaskCommit, TaskId},
 };
 
-use crate::{leases::SessionNumber, watched::Watched};
+use crate::{
+    figures::{Restoring, TaskFigures},
+    leases::SessionNumber,
+    watched::Watched,
+};
 
 /// How the tasks of this node stand.
 #[derive(Default)]
@@ -27,7 +31,7 @@ struct Standing {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// It is being restored, or to be restored.
-    Restoring,
+    Restoring(Restoring),
     /// A commit of it is under way.
     Committing,
     /// What can be seen of it in the log is in the store.
@@ -37,8 +41,33 @@ enum Step {
 impl Board {
     /// A task is ours, and to be restored.
     pub(crate) fn restoring(&self, session: SessionNumber, task: TaskId) {
-        let standing = Standing { session, step: Step::Restoring, positions: Vec::new() };
+        let standing = Standing {
+            session,
+            step: Step::Restoring(Restoring::default()),
+            positions: Vec::new(),
+        };
         self.0.change(|tasks| tasks.insert(task, standing));
+    }
+
+    /// Restoring a task has got that far.
+    pub(crate) fn progress(&self, session: SessionNumber, task: TaskId, progress: Restoring) {
+        self.0.change(|tasks| {
+            if let Some(standing) = of(tasks, session, task) {
+                standing.step = Step::Restoring(progress);
+            }
+        });
+    }
+
+    /// How far all tasks are.
+    pub(crate) fn figures(&self) -> Vec<TaskFigures> {
+        let figures = |(task, standing): (&TaskId, &Standing)| {
+            let restoring = match standing.step {
+                Step::Restoring(restoring) => Some(restoring),
+                Step::Committing | Step::Settled => None,
+            };
+            TaskFigures { task: *task, restoring, positions: standing.positions.clone() }
+        };
+        self.0.look(|tasks| tasks.iter().map(figures).collect())
     }
 
     /// A task is restored, or a commit of it is in the store.
@@ -72,21 +101,25 @@ impl Board {
         service: ServiceName,
         tasks: &[TaskCommit],
     ) {
-        self.set(session, service, tasks, Step::Restoring);
+        self.set(session, service, tasks, Step::Restoring(Restoring::default()));
     }
 
-    /// A task has gone.
-    pub(crate) fn gone(&self, session: SessionNumber, task: TaskId) {
+    /// A task has gone. Says whether it was the session's.
+    pub(crate) fn gone(&self, session: SessionNumber, task: TaskId) -> bool {
         self.0.change(|tasks| {
-            if of(tasks, session, task).is_some() {
-                tasks.remove(&task);
-            }
-        });
+            let is_ours = of(tasks, session, task).is_some();
+            is_ours && tasks.remove(&task).is_some()
+        })
     }
 
-    /// All tasks of a session have gone.
-    pub(crate) fn all_gone(&self, session: SessionNumber) {
-        self.0.change(|tasks| tasks.retain(|_, standing| standing.session != session));
+    /// All tasks of a session have gone. Says which they were.
+    pub(crate) fn all_gone(&self, session: SessionNumber) -> Vec<TaskId> {
+        self.0.change(|tasks| {
+            let ours = |(_, standing): &(&TaskId, &Standing)| standing.session == session;
+            let gone: Vec<_> = tasks.iter().filter(ours).map(|(task, _)| *task).collect();
+            gone.iter().for_each(|task| drop(tasks.remove(task)));
+            gone
+        })
     }
 
     /// Waits until a task is settled and has read a record, and then takes something, before anything
@@ -113,7 +146,7 @@ impl Board {
             (Some(Step::Settled | Step::Committing), Some(position)) => {
                 AskError::NotReached { task, position }
             }
-            (Some(Step::Restoring), _) => {
+            (Some(Step::Restoring(_)), _) => {
                 AskError::Unavailable(format!("{task} is being restored").into())
             }
             (Some(Step::Settled | Step::Committing), None) => {

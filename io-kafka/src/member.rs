@@ -14,6 +14,7 @@ mod reading;
 
 pub(crate) use joining::start;
 pub(crate) use link::{Command, Credit, Link};
+pub(crate) use producer::end_transactions;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -130,7 +131,7 @@ impl<S: Store> Member<'_, S> {
             Command::Commit(commit) => self.begin_commit(commit),
             Command::Release(partition) => {
                 self.stop_reading(partition);
-                self.shared.board.gone(self.session, self.task(partition));
+                self.shared.gave(self.session, self.task(partition));
                 self.group.release(partition, self.consumer);
             }
             Command::Park(partition) => self.stop_reading(partition),
@@ -149,7 +150,7 @@ impl<S: Store> Member<'_, S> {
             let positions = &restored.positions;
             let is_newest = !self.restoring.values().any(|later| later.partition == partition);
             if !reply.is_canceled() && is_newest && self.group.keeps(partition) {
-                self.shared.board.settled(self.session, self.task(partition), positions);
+                self.shared.took(self.session, &self.name, self.task(partition), positions);
                 let gone = positions.iter().zip(starts).find(|((_, next), start)| next < start);
                 match gone {
                     None => self.start_reading(partition, ticket, positions)?,
@@ -191,7 +192,7 @@ impl<S: Store> Member<'_, S> {
                     for partition in partitions {
                         self.stop_reading(partition);
                         self.group.set(partition, Holding::Lost);
-                        self.shared.board.gone(self.session, self.task(partition));
+                        self.shared.gave(self.session, self.task(partition));
                         self.tell(Told::Lost(partition));
                     }
                 }
@@ -209,7 +210,7 @@ impl<S: Store> Member<'_, S> {
     fn end(&mut self, error: SessionError) {
         if !self.is_over {
             self.is_over = true;
-            self.shared.board.all_gone(self.session);
+            self.shared.gave_all(self.session);
             self.tell(Told::Over(error));
         }
     }

@@ -81,7 +81,8 @@ impl Message {
             | Self::CompleteResponse(_)
             | Self::SchemaPatch(_)
             | Self::SchemaUpdate(_)
-            | Self::DeadLetter(_) => Ok(()),
+            | Self::DeadLetter(_)
+            | Self::Owner(_) => Ok(()),
         }
     }
 }

@@ -159,6 +159,7 @@ impl<S: Store> Member<'_, S> {
                 for (task, positions) in settled {
                     self.shared.board.settled(self.session, task, &positions);
                 }
+                self.shared.counters.count(self.spec.name, &CommitOutcome::Committed);
                 self.tell(Told::Committed(CommitOutcome::Committed));
             }
             Err(error) => self.end(SessionError::Fatal(error.to_string().into())),
@@ -168,6 +169,7 @@ impl<S: Store> Member<'_, S> {
     /// Tells that a commit has not become real, as far as is known.
     fn failed(&self, tasks: &[TaskCommit], outcome: CommitOutcome) {
         self.shared.board.failed(self.session, self.spec.name, tasks);
+        self.shared.counters.count(self.spec.name, &outcome);
         self.tell(Told::Committed(outcome));
     }
 

@@ -112,17 +112,12 @@ impl<S: Store> Equipment<S> {
         let producer = TransactionalProducer::init(&settings, &self.name, is_wanted)?;
         let session = self.shared.session_number();
         let (to_self, this) = (self.to_self.clone(), thread::current());
-        let restorer = Restorer::start(
-            &settings,
-            self.spec,
-            Arc::clone(&self.shared.store),
-            session,
-            move |ticket, outcome| {
+        let restorer =
+            Restorer::start(&self.shared, self.spec, session, move |ticket, outcome| {
                 // The thread may have ended in the meantime.
                 drop(to_self.send(Command::Restored { ticket, outcome }));
                 this.unpark();
-            },
-        )?;
+            })?;
         // The group shares out the partitions of one input; those of the others go with them.
         let first = settings.topic(self.spec.inputs[0]);
         consumer.subscribe(&[&first]).map_err(|error| session_error("subscribing", &error))?;

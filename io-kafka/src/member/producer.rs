@@ -50,6 +50,11 @@ pub(super) enum Failure {
     Unknown(String),
 }
 
+/// Ends what a producer of this name has left open. Is it still at work, it can commit nothing more.
+pub(crate) fn end_transactions(settings: &Settings, name: &str) -> Result<(), SessionError> {
+    TransactionalProducer::init(settings, name, || true).map(drop)
+}
+
 /// What is to be done after an error.
 enum Remedy {
     Repeat,

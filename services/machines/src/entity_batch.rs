@@ -49,7 +49,8 @@ impl Service for EntityBatch {
             | Message::CompleteResponse(_)
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
-            | Message::DeadLetter(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::DeadLetter(_)
+            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
         }
     }
 }

@@ -59,7 +59,8 @@ impl Service for ResponseAccumulator {
             | Message::CompleteResponse(_)
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
-            | Message::DeadLetter(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::DeadLetter(_)
+            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
         }
     }
 

@@ -46,7 +46,8 @@ impl Service for SchemaStorage {
             | Message::PartialResponse(_)
             | Message::CompleteResponse(_)
             | Message::SchemaUpdate(_)
-            | Message::DeadLetter(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::DeadLetter(_)
+            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
         }
     }
 
