@@ -31,7 +31,7 @@ fn each_update_gives_its_event_once_and_in_order() {
     for seed in 0..4 {
         let plan = Plan::swarm(seed, FaultKind::ALL);
         let options = Options { plan, ..Options::calm(seed) };
-        let run = Sim::run(options, |sim| storm(sim));
+        let run = Sim::run(options, storm);
         if let Err(words) = run.outcome {
             panic!("seed {seed}, after {:?}: {words}", run.report.virtual_time);
         }
