@@ -13,7 +13,7 @@ use tidelog_core::{Retention, Topic};
 #[test]
 fn every_command_exists_with_its_flags_and_variables() {
     let mut found = 0;
-    for (file, args, variables) in containers() {
+    for Container { file, args, variables } in containers() {
         let mut command = tidelog();
         let output = command.args(&args).arg("--help").output().expect("the binary runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -28,8 +28,12 @@ fn every_command_exists_with_its_flags_and_variables() {
     assert_eq!(found, 3 + 3 + 2, "the containers of both compositions, and of Kubernetes");
 }
 
-/// A container's file, its arguments and its variables.
-type Container = (&'static str, Vec<String>, BTreeSet<String>);
+/// A container with the image of Tidelog.
+struct Container {
+    file: &'static str,
+    args: Vec<String>,
+    variables: BTreeSet<String>,
+}
 
 /// Every container with the image of Tidelog.
 fn containers() -> Vec<Container> {
@@ -39,7 +43,8 @@ fn containers() -> Vec<Container> {
         for service in composition["services"].as_object().expect("services").values() {
             if service["image"] == "tidelog" {
                 let variables = service["environment"].as_object().expect("variables").keys();
-                all.push((file, texts(&service["command"]), variables.cloned().collect()));
+                let args = texts(&service["command"]);
+                all.push(Container { file, args, variables: variables.cloned().collect() });
             }
         }
     }
@@ -52,7 +57,8 @@ fn containers() -> Vec<Container> {
         let container = &document["spec"]["template"]["spec"]["containers"][0];
         let own = container["env"].as_array().expect("variables");
         let own = own.iter().map(|it| it["name"].as_str().expect("a name").to_owned());
-        all.push((file, texts(&container["args"]), own.chain(shared.clone()).collect()));
+        let variables = own.chain(shared.clone()).collect();
+        all.push(Container { file, args: texts(&container["args"]), variables });
     }
     all
 }

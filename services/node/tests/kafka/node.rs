@@ -26,7 +26,16 @@ impl Node {
     /// Starts a node with its store in a folder, and waits until it says where it listens.
     pub(crate) fn start(brokers: &str, prefix: &str, store: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidelog"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--node", "one", "--data"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--peer-listen",
+                "127.0.0.1:0",
+                "--node",
+                "one",
+            ])
+            .arg("--data")
             .arg(store)
             .args(["--brokers", brokers, "--prefix", prefix])
             .args(flags)
