@@ -17,7 +17,6 @@ pub mod model;
 pub mod observed;
 pub mod oracle;
 pub mod outcome;
-pub mod probes;
 pub mod recorder;
 pub mod replay;
 pub mod run;

@@ -1,10 +1,7 @@
 //! A client: it takes the steps of the workload that are its own, with a real driver.
 
 mod asking;
-mod odd;
 mod told;
-
-pub(super) use self::odd::SPOILT;
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +22,6 @@ use tidelog_io_sim::{
 
 use super::{queries::Directory, tap_client::TapClient};
 use crate::{
-    dice::Dice,
     recorder::Recorder,
     workload::{Step, What},
 };
@@ -55,15 +51,10 @@ pub(super) struct World {
 struct Life {
     number: u32,
     driver: Driver,
-    /// For what no driver would write.
-    client: TapClient<SimClient>,
     positions: Positions,
     /// The revision of each entity that it has seen last.
     seen: BTreeMap<u32, u64>,
 }
-
-/// Who looks at everything when the run is over.
-pub(super) const LAST: &str = "last";
 
 /// How long a client is away that restarts by itself.
 const RESTARTS_AFTER: Duration = Duration::from_millis(100);
@@ -86,11 +77,7 @@ impl Actor {
         let process = world.nodes.process(*node);
         match &step.what {
             What::Restart => drop(world.nodes.crash(*node, RESTARTS_AFTER, |_| {})),
-            What::Request { .. }
-            | What::Batch { .. }
-            | What::Query { .. }
-            | What::List { .. }
-            | What::Odd(_) => {
+            What::Request { .. } | What::Batch { .. } | What::Query { .. } | What::List { .. } => {
                 if process.is_up() && self.driver().is_some() {
                     let (actor, step) = (self.clone(), step.clone());
                     process.machine().start(move || async move { actor.ask(&step).await });
@@ -110,31 +97,18 @@ impl Actor {
         let prefix = format!("{name}-{}", boot.start);
         let gone = format!("{name}-{}", boot.start - 1);
         world.recorder.look().gone.insert(gone.into());
-        let (options, settings) = self.temper(&prefix);
-        let client = SimClient::start(&world.net, boot.node, &prefix, &settings);
+        let client = SimClient::start(&world.net, boot.node, &prefix, &world.settings);
         let client = TapClient::new(client, &world.recorder, &prefix);
         let queries = Arc::new(world.directory.client(&world.nodes, boot.node));
         let (driver, connection) =
-            Driver::new(client.clone(), queries, options).expect("a prefix of letters");
+            Driver::new(client, queries, Options::new(prefix)).expect("a prefix of letters");
         let (positions, seen) = (Positions::default(), BTreeMap::new());
-        let begun = Life { number: boot.start, driver, client, positions, seen };
+        let begun = Life { number: boot.start, driver, positions, seen };
         // The one before is dropped where no lock is held.
         let before = life.lock().unwrap_or_else(PoisonError::into_inner).replace(begun);
         drop(before);
         // It ends with the process.
         let _ = connection.run().await;
-    }
-
-    /// Some lives have little patience with the log, and some little room for what is under way.
-    fn temper(&self, prefix: &str) -> (Options, ClientSettings) {
-        let world = &self.0.world;
-        let mut dice = Dice::new(world.net.sim().seed(), prefix);
-        let (mut options, mut settings) = (Options::new(prefix), world.settings.clone());
-        if &*self.0.name != LAST {
-            settings.delivery_limit = Duration::from_secs(*dice.one(&[20, 20, 20, 20, 5, 1]));
-            options.in_flight_max = *dice.one(&[4_096, 4_096, 4_096, 4_096, 4_096, 12]);
-        }
-        (options, settings)
     }
 
     fn recorder(&self) -> &Recorder {

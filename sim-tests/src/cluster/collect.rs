@@ -1,7 +1,7 @@
 //! The look at everything when a run is over: the log, and the stores.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ops::{Bound, ControlFlow},
     time::Duration,
 };
@@ -15,13 +15,13 @@ use tidelog_core::{
 use tidelog_io_sim::{SimStore, host::Cluster, transport::SimClient, wire::Node};
 
 use super::{
-    actor::{SPOILT, World},
+    actor::World,
     liveness::{observer, tasks},
     node::services,
 };
 use crate::{
     log::LogView,
-    observed::{Observed, Spot, StoreView},
+    observed::{Observed, StoreView},
 };
 
 /// How long a partition is read at once.
@@ -29,7 +29,7 @@ const READS_FOR: Duration = Duration::from_secs(5);
 
 /// Takes all that was observed, with the log and the stores as they are.
 pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
-    let (mut log, spoilt) = log(world).await;
+    let mut log = log(world).await;
     let mut stores = Vec::new();
     for (task, _) in tasks(world) {
         stores.extend(changelog(world, task, &mut log).await);
@@ -43,25 +43,20 @@ pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
         ledger: recorded.ledger,
         seen: recorded.seen,
         appended: recorded.appended,
-        spoilt,
         ..Observed::default()
     }
 }
 
-/// The topics that the services use, and where in them is what was made to be set aside.
-async fn log(world: &World) -> (LogView, BTreeSet<Spot>) {
+async fn log(world: &World) -> LogView {
     let observer = observer(world);
-    let (mut log, mut spoilt) = (LogView::default(), BTreeSet::new());
+    let mut log = LogView::default();
     for topic in TOPICS {
         for partition in world.settings.layout.all() {
             let (records, _) = partition_of(&observer, topic, partition).await;
-            let bad = records.iter().filter(|record| record.payload == SPOILT);
-            let spot = |at: &Record| Spot { topic, partition: partition.0, offset: at.offset.0 };
-            spoilt.extend(bad.map(spot));
             log.insert(topic, partition, records);
         }
     }
-    (log, spoilt)
+    log
 }
 
 /// Reads the changelog of a task, and tells the tables that its owner has, of one moment: a task that

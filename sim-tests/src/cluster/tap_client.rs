@@ -11,7 +11,6 @@ use crate::{
 };
 
 /// A client of the log that is recorded.
-#[derive(Clone)]
 pub(super) struct TapClient<C> {
     inner: C,
     recorder: Recorder,

@@ -36,7 +36,6 @@ impl Actor {
             What::List { zone, page, with_positions } => {
                 self.list(step.number, *zone, *page, *with_positions).await;
             }
-            What::Odd(odd) => self.odd(step.number, *odd).await,
             What::Restart => unreachable!("a restart waits for nothing"),
         }
     }
