@@ -17,6 +17,7 @@ pub mod model;
 pub mod observed;
 pub mod oracle;
 pub mod outcome;
+pub mod probes;
 pub mod recorder;
 pub mod replay;
 pub mod run;

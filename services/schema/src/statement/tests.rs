@@ -1,0 +1,113 @@
+use insta::assert_snapshot;
+use tidelog_core::Document;
+
+use super::Statement;
+
+#[test]
+fn what_is_no_schema_is_refused_with_a_pointer_to_the_place() {
+    let long = format!(r#"{{"pattern":"{}"}}"#, "a".repeat(1_025));
+    let cases = [
+        "1",
+        "[]",
+        r#""type""#,
+        r#"{"properties":{"age":7}}"#,
+        r#"{"properties":[]}"#,
+        r#"{"type":"strng"}"#,
+        r#"{"properties":{"a/b":{"type":["string","number","strng"]}}}"#,
+        r#"{"type":[]}"#,
+        r#"{"type":["string","string"]}"#,
+        r#"{"type":7}"#,
+        r#"{"minimum":"7"}"#,
+        r#"{"multipleOf":0}"#,
+        r#"{"maxLength":-1}"#,
+        r#"{"minItems":1.5}"#,
+        r#"{"enum":[]}"#,
+        r#"{"enum":[1,1]}"#,
+        r#"{"required":["a","a"]}"#,
+        r#"{"required":"a"}"#,
+        r#"{"items":[{"type":"string"}]}"#,
+        r#"{"allOf":[]}"#,
+        r#"{"anyOf":[{"type":"string"},{"type":"txt"}]}"#,
+        r#"{"uniqueItems":1}"#,
+        r#"{"title":1}"#,
+        r#"{"$schema":"http://json-schema.org/draft-07/schema#"}"#,
+        r#"{"definitions":{}}"#,
+        r#"{"items":{"$id":"https://example.org/"}}"#,
+        r#"{"items":{"$ref":"https://example.org/schema"}}"#,
+        r#"{"$ref":"other.json"}"#,
+        r##"{"$ref":"#address"}"##,
+        r##"{"$ref":"#/$defs/address"}"##,
+        r##"{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}"##,
+        r##"{"$ref":"#"}"##,
+        r#"{"pattern":"("}"#,
+        r#"{"pattern":"(?=a)b"}"#,
+        r#"{"pattern":"(a)\\1"}"#,
+        r#"{"pattern":"(a+)+$"}"#,
+        r#"{"pattern":"^(([a-z])+.?)*$"}"#,
+        r#"{"pattern":"(x*|y)*z"}"#,
+        r#"{"pattern":"((a{1,100}){1,100}){1,100}"}"#,
+        r#"{"pattern":"(abc{100}){1000}"}"#,
+        &long,
+        r#"{"patternProperties":{"[":true}}"#,
+        r#"{"minimum":2,"maximum":1}"#,
+        r#"{"minimum":1,"exclusiveMaximum":1}"#,
+        r#"{"properties":{"s":{"minLength":9007199254740993,"maxLength":9007199254740992}}}"#,
+        r#"{"type":"string","const":1}"#,
+        r#"{"type":"integer","enum":[1.5,"x"]}"#,
+        r#"{"const":1,"enum":[2,3]}"#,
+        r#"{"type":"string","allOf":[{"type":"number"}]}"#,
+        r#"{"required":["a"],"properties":{"a":false}}"#,
+        r#"{"required":["a"],"properties":{"b":true},"additionalProperties":false}"#,
+    ];
+    let lines: Vec<_> = cases
+        .into_iter()
+        .map(|text| {
+            let shown: String = text.chars().take(80).collect();
+            match check(text) {
+                Ok(_) => panic!("{text} is taken"),
+                Err(error) => format!("{shown}\n    {error}"),
+            }
+        })
+        .collect();
+    assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn schemas_as_people_write_them_are_taken() {
+    let cases = [
+        "true",
+        "{}",
+        r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"tidelog:/shop/orders"}"#,
+        r#"{"type":["string","null"],"minLength":1,"maxLength":3.0,"pattern":"^[A-Z]{2,3}$"}"#,
+        r#"{"pattern":"^(\\w+\\.)+\\w+$"}"#,
+        r#"{"pattern":"^([a-z]+,)*[a-z]+$"}"#,
+        r#"{"pattern":"^(\\d{3}-)+$"}"#,
+        r##"{"$defs":{"node":{"properties":{"next":{"$ref":"#/$defs/node"}}}},"$ref":"#/$defs/node"}"##,
+        r##"{"$defs":{"a b":true},"items":{"$ref":"#/$defs/a%20b"}}"##,
+        r#"{"enum":[{"$ref":"https://example.org"},1],"default":{"type":"strng"}}"#,
+        r#"{"type":"integer","const":1.0}"#,
+        r#"{"required":["a"],"patternProperties":{"^a":true},"additionalProperties":false}"#,
+        r#"{"unknown-keyword":{"type":"strng"},"x-ours":[1,1]}"#,
+    ];
+    for text in cases {
+        let statement = check(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let value = statement.to_document().to_value().expect("JSON");
+        assert!(jsonschema::draft202012::meta::is_valid(&value), "{value}");
+        assert!(jsonschema::draft202012::new(&value).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn what_the_system_says_about_a_schema_is_no_statement() {
+    let text = r#"{"$id":"tidelog:/a/b","x-tidelog":{"by":"learned"},"properties":{"a":
+        {"type":"string","x-tidelog":{"usage":1},"default":{"x-tidelog":"data"}}}}"#;
+    let statement = check(text).expect("it is taken");
+    assert_eq!(
+        statement.to_document().as_str(),
+        r#"{"properties":{"a":{"type":"string","default":{"x-tidelog":"data"}}}}"#
+    );
+}
+
+fn check(text: &str) -> Result<Statement, super::StatementError> {
+    Statement::check(&Document::parse(text.as_bytes()).expect("JSON"))
+}
