@@ -12,6 +12,7 @@ use crate::{
     history::{History, Outcome as Told},
     oracle::judge,
     outcome::Outcome,
+    probes::Probes,
     recorder::{Recorded, Recorder},
     replay::Replay,
     scenario::Scenario,
@@ -74,10 +75,17 @@ impl Run {
         };
         let (steps, nodes, length) = (setup.workload.numbers(), setup.nodes, setup.length);
         let shared = std::sync::Mutex::new(None::<Recorder>);
+        let probes = Probes::new();
         let run = Sim::run(options, |sim| {
+            // On the thread of the run, and until it is over.
+            let listening = probes.listen();
             let recorder = Recorder::new(&sim);
             *shared.lock().expect("nobody panics with it") = Some(recorder.clone());
-            cluster::run(sim, setup, recorder)
+            async move {
+                let observed = cluster::run(sim, setup, recorder).await;
+                drop(listening);
+                observed
+            }
         });
         let at_us = u64::try_from(run.report.virtual_time.as_micros()).unwrap_or(u64::MAX);
         let (history, violations) = match run.outcome {
@@ -99,6 +107,7 @@ impl Run {
             virtual_ms: at_us / 1_000,
             faults: run.report.faults,
             struck: run.report.struck.iter().map(|(kind, count)| (kind.name(), *count)).collect(),
+            probes: probes.counts(),
             operations: counted(&history),
             steps,
             nodes,
