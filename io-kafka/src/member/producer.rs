@@ -110,7 +110,7 @@ impl TransactionalProducer {
         payload: Option<&[u8]>,
         number: usize,
     ) -> Result<(), Failure> {
-        let deadline = self.deadline();
+        let mut deadline = None;
         loop {
             let mut message = BaseRecord::with_opaque_to(topic, number)
                 .partition(record::number(partition))
@@ -120,7 +120,7 @@ impl TransactionalProducer {
                 Ok(()) => return Ok(()),
                 Err((error, _))
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-                        && Instant::now() < deadline =>
+                        && Instant::now() < *deadline.get_or_insert_with(|| self.deadline()) =>
                 {
                     thread::sleep(DELIVERED_POLL);
                 }
