@@ -22,7 +22,7 @@ pub use schema::{SchemaChange, SchemaPatch, SchemaUpdate};
 
 use serde::{Deserialize, Serialize};
 
-use crate::topic::Topic;
+use crate::{id::RequestName, topic::Topic};
 
 /// A message of any topic.
 ///
@@ -77,6 +77,21 @@ impl Message {
             Self::SchemaPatch(patch) => patch.database.as_str(),
             Self::SchemaUpdate(update) => update.database.as_str(),
             Self::DeadLetter(letter) => &letter.key,
+        }
+    }
+
+    /// The request that it belongs to.
+    #[must_use]
+    pub fn request(&self) -> Option<&RequestName> {
+        match self {
+            Self::EntityBatch(batch) => Some(&batch.origin.name),
+            Self::EntityPatch(patch) => Some(&patch.origin.name),
+            Self::EntityUpdate(update) => Some(&update.request),
+            Self::PartialResponse(response) => Some(&response.request.name),
+            Self::CompleteResponse(response) => Some(&response.request.name),
+            Self::SchemaPatch(patch) => Some(&patch.origin.name),
+            Self::SchemaUpdate(update) => Some(&update.request),
+            Self::DeadLetter(_) => None,
         }
     }
 }

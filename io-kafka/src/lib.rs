@@ -59,11 +59,13 @@
 //! [`Store`]: tidelog_core::port::Store
 
 mod board;
+mod browser;
 mod changelog;
 mod client;
 mod clock;
 mod context;
 mod error;
+mod headers;
 mod leases;
 mod member;
 mod record;
@@ -77,6 +79,8 @@ mod topics;
 mod transport;
 mod watched;
 
+pub use browser::{Browsed, Browser, Browsing};
+pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
 pub use client::KafkaClient;
 pub use error::ConnectError;
 pub use session::KafkaSession;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Record;
 use crate::{
+    headers::Headers,
     id::PartitionId,
     time::Timestamp,
     topic::{Layout, Offset, Topic},
@@ -68,6 +69,8 @@ pub struct Append {
     pub key: Bytes,
     /// The record's payload.
     pub payload: Bytes,
+    /// What it says about itself to outsiders.
+    pub headers: Headers,
 }
 
 /// What became of an append.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     changelog::{POSITIONS_KEY, Progress, progress_value, row_key},
-    record,
+    headers, record,
     session::Told,
     storer::Job,
 };
@@ -97,11 +97,11 @@ impl<S: Store> Member<'_, S> {
             self.send(producer, done)?;
             let place = (changelog, done.partition);
             for (table, key, row) in done.rows.iter() {
-                producer.send(place, &row_key(table, key), row.map(|row| &row[..]), 0)?;
+                producer.send(place, &row_key(table, key), row.map(|row| &row[..]), None, 0)?;
             }
             let (positions, task_time) = (done.positions.clone(), done.task_time);
             let progress = progress_value(&Progress { positions, task_time });
-            producer.send(place, &POSITIONS_KEY, Some(&progress), number)?;
+            producer.send(place, &POSITIONS_KEY, Some(&progress), None, number)?;
         }
         let sent = began.elapsed();
         let reports: BTreeMap<usize, Offset> = producer.commit()?.into_iter().collect();
@@ -117,8 +117,10 @@ impl<S: Store> Member<'_, S> {
     fn send(&self, producer: &TransactionalProducer, done: &TaskCommit) -> Result<(), Failure> {
         for send in &done.sends {
             let topic = self.name_of(send.topic);
-            let to =
-                |partition| producer.send((topic, partition), &send.key, Some(&send.payload), 0);
+            let to = |partition| {
+                let headers = Some(headers::of(send.topic, &send.headers));
+                producer.send((topic, partition), &send.key, Some(&send.payload), headers, 0)
+            };
             match send.destination {
                 Destination::Partition(partition) => to(partition)?,
                 Destination::Every => self.settings.layout.all().try_for_each(to)?,

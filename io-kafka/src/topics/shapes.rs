@@ -1,12 +1,21 @@
-//! What a node asks on its way: whether the brokers are there, and its topics with them.
+//! What topics look like, and what a node asks on its way: whether the brokers are there, and its topics
+//! with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
 use tidelog_core::Topic;
 
 use super::{Difference, Topics, TopicsError};
-use crate::error::is_refusal;
+
+/// What a topic looks like.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) partitions: usize,
+    pub(super) replication: usize,
+    /// How many of its partitions have no leader.
+    pub(super) offline: usize,
+}
 
 impl Topics {
     /// Asks the brokers for anything.
@@ -18,7 +27,7 @@ impl Topics {
         let name = self.settings.topic(Topic::Owners);
         let client = self.admin.inner();
         let answer = client.fetch_metadata(Some(&name), self.settings.request_timeout);
-        answer.map(drop).map_err(|error| self.unanswered("reached", &error))
+        answer.map(drop).map_err(|error| self.failed("reached", &error))
     }
 
     /// What of the topics keeps a node from working: one is not there, or has another number of
@@ -32,40 +41,54 @@ impl Topics {
         topics: impl IntoIterator<Item = Topic>,
     ) -> Result<Vec<Difference>, TopicsError> {
         let topics: BTreeSet<_> = topics.into_iter().collect();
-        let client = self.admin.inner();
-        let metadata = client.fetch_metadata(None, self.settings.request_timeout);
-        let metadata = metadata.map_err(|error| self.unanswered("listed", &error))?;
+        let shapes = self.shapes()?;
         let wanted = self.settings.layout.partitions() as usize;
         let mut differences = Vec::new();
         for name in topics.into_iter().map(|topic| self.settings.topic(topic)) {
-            let found = metadata.topics().iter().find(|topic| topic.name() == name);
-            let Some(found) = found.filter(|topic| !topic.partitions().is_empty()) else {
-                differences.push(Difference::Missing { name });
-                continue;
-            };
-            let found = found.partitions();
-            if let Some(led_by_none) = found.iter().find(|partition| partition.leader() < 0) {
-                let reason = format!("{name}/{} has no leader", led_by_none.id());
-                return Err(self.failed("used", reason));
-            }
-            let found = found.len();
-            if found != wanted {
-                differences.push(Difference::Partitions { name, wanted, found });
+            match shapes.get(&name) {
+                None => differences.push(Difference::Missing { name }),
+                Some(Shape { offline: 1.., .. }) => {
+                    let reason = format!("{name} has partitions without a leader");
+                    return Err(TopicsError::new(&self.settings, "used", reason));
+                }
+                Some(Shape { partitions: found, .. }) if *found != wanted => {
+                    differences.push(Difference::Partitions { name, wanted, found: *found });
+                }
+                Some(_) => {}
             }
         }
         Ok(differences)
     }
 
-    fn unanswered(&self, what: &'static str, error: &KafkaError) -> TopicsError {
-        let is_refused = error.rdkafka_error_code().is_some_and(is_refusal);
-        TopicsError { is_refused, ..self.failed(what, error) }
+    /// How many brokers the cluster has.
+    ///
+    /// # Errors
+    ///
+    /// If no broker says.
+    pub fn brokers(&self) -> Result<usize, TopicsError> {
+        Ok(self.metadata()?.brokers().len())
     }
-}
 
-impl TopicsError {
-    /// Whether the brokers will not have us, however often they are asked.
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.is_refused
+    /// What the topics that are there look like.
+    pub(super) fn shapes(&self) -> Result<BTreeMap<String, Shape>, TopicsError> {
+        let metadata = self.metadata()?;
+        let there = metadata.topics().iter().filter(|it| !it.partitions().is_empty());
+        let shape = there.map(|topic| {
+            let partitions = topic.partitions();
+            let replicas = partitions.iter().map(|partition| partition.replicas().len());
+            let shape = Shape {
+                partitions: partitions.len(),
+                replication: replicas.min().unwrap_or(0),
+                offline: partitions.iter().filter(|partition| partition.leader() < 0).count(),
+            };
+            (topic.name().to_owned(), shape)
+        });
+        Ok(shape.collect())
+    }
+
+    fn metadata(&self) -> Result<Metadata, TopicsError> {
+        let client = self.admin.inner();
+        let metadata = client.fetch_metadata(None, self.settings.request_timeout);
+        metadata.map_err(|error| self.failed("listed", &error))
     }
 }

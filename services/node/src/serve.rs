@@ -12,7 +12,7 @@ mod workers;
 
 pub(crate) use error::Error;
 
-use tidelog_core::{Layout, Service};
+use tidelog_core::{Layout, Service, ServiceName};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::settings::ServeSettings;
@@ -25,14 +25,25 @@ pub(crate) fn serve(settings: &ServeSettings) -> Result<(), Error> {
     }
 }
 
+/// The services of a node that is told nothing else.
+pub(crate) fn usual_services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send + Sync>> {
+    let mut services = services();
+    let is_wanted = |name| name != ServiceName::ChangeStream || settings.change_stream;
+    services.retain(|service| is_wanted(service.spec().name));
+    services
+}
+
 /// The services that there are.
 pub(crate) fn services() -> Vec<Box<dyn Service + Send + Sync>> {
-    use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
+    use tidelog_machines::{
+        ChangeStream, EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage,
+    };
     vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
         Box::new(ResponseAccumulator),
         Box::new(SchemaStorage),
+        Box::new(ChangeStream),
     ]
 }
 

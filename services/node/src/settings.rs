@@ -3,7 +3,7 @@
 mod cluster;
 mod duration;
 mod layer;
-mod parse;
+pub(crate) mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +28,8 @@ pub(crate) struct ServeSettings {
     pub(crate) partitions: u32,
     /// How long a request waits for its answer before it is told that the outcome is unknown.
     pub(crate) answer_timeout: Duration,
+    /// Whether what changes is written for connectors, too.
+    pub(crate) change_stream: bool,
     /// Which events are logged, as an env filter of `tracing`.
     pub(crate) log: String,
     /// How they are written.
@@ -57,6 +59,7 @@ impl Default for ServeSettings {
             cors_origins: Vec::new(),
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
+            change_stream: false,
             log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn".to_owned(),
             log_format: LogFormat::Text,
             brokers: None,
@@ -81,6 +84,7 @@ impl ServeSettings {
         set(&mut self.cors_origins, layer.cors_origin);
         set(&mut self.partitions, layer.partitions);
         set(&mut self.answer_timeout, layer.answer_timeout);
+        set(&mut self.change_stream, layer.change_stream);
         set(&mut self.log, layer.log);
         set(&mut self.log_format, layer.log_format);
         set_some(&mut self.brokers, layer.brokers);

@@ -22,6 +22,7 @@ use crate::{
         media,
         position::{TIDELOG_POSITION, position_value},
         prefer::{PREFERENCE_APPLIED, Prefer},
+        trace::trace,
     },
     json::Json,
     limits::DOCUMENT_BODY_BYTES_MAX,
@@ -79,7 +80,8 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let before = driver.database(&id, None, deadline).await?.map(|view| view.revision);
     check(&condition, &id, before)?;
 
-    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, With::default());
+    let with = With { trace: trace(headers), ..With::default() };
+    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, with);
     let Answered { request, answer, position } =
         call.answer(deadline).await.map_err(|error| failure(error, Again::AsIs))?;
     let (status, revision) = match answer.outcome {

@@ -28,7 +28,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error> {
     let cluster = &settings.cluster;
     let kafka = cluster.kafka(brokers, layout(settings)?)?;
-    let services = services(cluster.services.as_deref())?;
+    let services = services(settings)?;
     let runtime = runtime()?;
     let listener = listen(settings, &runtime)?;
     let folder = Folder::open(&settings.data, cluster.node.as_deref())?;
@@ -72,10 +72,12 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     asked.and(served).and(worked)
 }
 
-/// The services of these names.
-fn services(names: Option<&[ServiceName]>) -> Result<Vec<Box<dyn Service + Send + Sync>>, Error> {
+/// The services that are named, or else the usual ones.
+fn services(settings: &ServeSettings) -> Result<Vec<Box<dyn Service + Send + Sync>>, Error> {
+    let Some(names) = &settings.cluster.services else {
+        return Ok(super::usual_services(settings));
+    };
     let mut all = super::services();
-    let Some(names) = names else { return Ok(all) };
     let is_known = |name: &&ServiceName| all.iter().any(|service| service.spec().name == **name);
     if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
         return Err(Error::NoSuchService(*unknown));

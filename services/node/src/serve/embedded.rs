@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidelog_core::{Layout, port::TaskId};
+use tidelog_core::{Layout, Service, port::TaskId};
 use tidelog_io_local::LocalLog;
 use tidelog_runtime::{LocalQueries, Settings};
 
@@ -10,7 +10,7 @@ use super::{
     Error,
     health::Health,
     http::{self, Log},
-    layout, listen, runtime, services,
+    layout, listen, runtime, services, usual_services,
     workers::{Patience, Workers},
 };
 use crate::settings::ServeSettings;
@@ -26,11 +26,12 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
     let listener = listen(settings, &runtime)?;
     super::cluster::refuse_folder_of_cluster(&settings.data)?;
     let log = LocalLog::open(&settings.data, tidelog_io_local::Settings::new(layout))?;
-    let health = Arc::new(Health::of(tasks(layout)));
+    let usual = usual_services(settings);
+    let health = Arc::new(Health::of(tasks(&usual, layout)));
     let readiness = health.readiness();
     let of_runner = Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
     let (workers, failed) =
-        Workers::start(&log.transport(), services(), &of_runner, &Patience::None, &health)?;
+        Workers::start(&log.transport(), usual, &of_runner, &Patience::None, &health)?;
     let queries = Arc::new(LocalQueries::new(log.snapshots(), services()));
     let place = settings.data.display().to_string();
     let of_http = Log { client: log.client(), queries, readiness, place, is_there: async {} };
@@ -47,7 +48,10 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
 }
 
 /// The tasks of a node: there is one node, so it has all.
-fn tasks(layout: Layout) -> impl Iterator<Item = TaskId> {
-    let names = services().into_iter().map(|service| service.spec().name);
+fn tasks(
+    services: &[Box<dyn Service + Send + Sync>],
+    layout: Layout,
+) -> impl Iterator<Item = TaskId> {
+    let names = services.iter().map(|service| service.spec().name);
     names.flat_map(move |service| layout.all().map(move |partition| TaskId { service, partition }))
 }

@@ -42,6 +42,12 @@ pub(crate) struct Layer {
     #[serde(deserialize_with = "of_file::duration")]
     pub(crate) answer_timeout: Option<Duration>,
 
+    /// Write what changes to the topic `entity-changes` too, as JSON in Debezium's envelope
+    /// [env: TIDELOG_CHANGE_STREAM]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(require_equals = true)]
+    pub(crate) change_stream: Option<bool>,
+
     /// What to log, as in `info` or `warn,tidelog_gateway=debug` [default: info, without
     /// tidelog_runtime's] [env: TIDELOG_LOG]
     #[arg(long, value_name = "FILTER")]
@@ -181,6 +187,7 @@ pub(crate) fn environment_says(
         cors_origin: from.read("TIDELOG_CORS_ORIGIN", |text| each(text, parse::origin))?,
         partitions: from.read("TIDELOG_PARTITIONS", parse::partitions)?,
         answer_timeout: from.read("TIDELOG_ANSWER_TIMEOUT", parse_duration)?,
+        change_stream: from.read("TIDELOG_CHANGE_STREAM", parse::switch)?,
         log: from.read("TIDELOG_LOG", text)?,
         log_format: from.read("TIDELOG_LOG_FORMAT", |text| {
             LogFormat::from_str(text, true).map_err(|_| "it is `text` or `json`".to_owned())

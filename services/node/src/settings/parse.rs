@@ -7,7 +7,7 @@ use tidelog_core::{ServiceName, limits::PARTITIONS_MAX};
 use tidelog_gateway::{Origin, OriginError};
 
 /// Reads an address to listen at.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -19,7 +19,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Reads `HOST:PORT`, of which nothing is looked up.
-pub(super) fn host_and_port(text: &str) -> Result<String, String> {
+pub(crate) fn host_and_port(text: &str) -> Result<String, String> {
     let is_good = text.rsplit_once(':').is_some_and(|(host, port)| {
         let is_host = !host.is_empty() && host.bytes().all(is_of_host);
         is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -29,14 +29,14 @@ pub(super) fn host_and_port(text: &str) -> Result<String, String> {
 }
 
 /// Reads a list of brokers.
-pub(super) fn brokers(text: &str) -> Result<String, String> {
+pub(crate) fn brokers(text: &str) -> Result<String, String> {
     let brokers: Result<Vec<_>, _> =
         text.split(',').map(|broker| host_and_port(broker.trim())).collect();
     Ok(brokers?.join(","))
 }
 
 /// Reads what names on a broker may be made of.
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if text.len() <= NAME_BYTES_MAX && text.bytes().all(is_good) {
         return Ok(text.to_owned());
@@ -45,7 +45,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 }
 
 /// Reads a list of services; `none` is an empty one.
-pub(super) fn services(text: &str) -> Result<Vec<ServiceName>, String> {
+pub(crate) fn services(text: &str) -> Result<Vec<ServiceName>, String> {
     if text.trim() == "none" {
         return Ok(Vec::new());
     }
@@ -61,7 +61,7 @@ fn service(name: &str) -> Result<ServiceName, String> {
 }
 
 /// Reads a setting of librdkafka.
-pub(super) fn key_and_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))
@@ -73,19 +73,19 @@ pub(super) fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// Reads the number of copies of a partition.
-pub(super) fn replication(text: &str) -> Result<u16, String> {
+pub(crate) fn replication(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(is_replication).ok_or_else(replication_expected)
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "it is `true` or `false`".to_owned())
 }
 
-pub(super) fn partitions(text: &str) -> Result<u32, String> {
+pub(crate) fn partitions(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(is_partitions).ok_or_else(partitions_expected)
 }
 
-pub(super) fn origin(text: &str) -> Result<String, String> {
+pub(crate) fn origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
     }
