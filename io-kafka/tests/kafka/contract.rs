@@ -56,7 +56,7 @@ fn with_own_broker(layout: Layout) -> Kafka {
 fn made(settings: Settings, cluster: Option<Cluster>) -> Kafka {
     let settings = Settings {
         fetch_wait: Duration::from_millis(10),
-        query_wait: Duration::from_millis(200),
+        query_wait: Duration::from_secs(3),
         ..settings
     };
     let topics = Topics::connect(&settings).expect("a client");
