@@ -115,7 +115,7 @@ impl<S> Shared<S> {
         task: TaskId,
         positions: &[(Topic, Offset)],
     ) {
-        self.board.settled(session, task, positions);
+        self.board.restored(session, task, positions);
         if let Some(owners) = &self.owners {
             owners.took(task, name);
         }

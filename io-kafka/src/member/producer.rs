@@ -117,8 +117,7 @@ impl TransactionalProducer {
         headers: Option<OwnedHeaders>,
         number: usize,
     ) -> Result<(), Failure> {
-        let deadline = self.deadline();
-        let mut headers = headers;
+        let (mut deadline, mut headers) = (None, headers);
         loop {
             let mut message = BaseRecord::with_opaque_to(topic, number)
                 .partition(record::number(partition))
@@ -129,7 +128,7 @@ impl TransactionalProducer {
                 Ok(()) => return Ok(()),
                 Err((error, refused))
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-                        && Instant::now() < deadline =>
+                        && Instant::now() < *deadline.get_or_insert_with(|| self.deadline()) =>
                 {
                     headers = refused.headers;
                     thread::sleep(DELIVERED_POLL);

@@ -21,7 +21,7 @@ use tidelog_core::{
     },
 };
 use tidelog_io_kafka::{
-    KafkaClient, KafkaSession, KafkaTransport, Leaving, Settings, Topics, of_service,
+    KafkaClient, KafkaSession, KafkaTables, KafkaTransport, Leaving, Settings, Topics, of_service,
 };
 use tidelog_io_local::{FjallStore, StoreTables};
 
@@ -244,7 +244,7 @@ impl World {
 /// The only member of the service, with its only task.
 struct Member {
     session: KafkaSession<FjallStore>,
-    restored: Restored<StoreTables>,
+    restored: Restored<KafkaTables<StoreTables>>,
     /// What it would commit now.
     work: TaskCommit,
 }
