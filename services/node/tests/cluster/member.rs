@@ -77,6 +77,7 @@ impl Member {
             .args(["serve", "--brokers", &self.brokers, "--prefix", PREFIX, "--node", &self.name])
             .args(["--create-topics", "--replication", &self.copies.to_string()])
             .args(["--partitions", &PARTITIONS.to_string(), "--answer-timeout", "5s"])
+            .args(["--peer-listen", "127.0.0.1:0"])
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.folder);
         command
