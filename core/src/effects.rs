@@ -144,7 +144,7 @@ impl Effects {
         );
         assert!(self.in_call < EFFECTS_MAX, "a call has more than {EFFECTS_MAX} effects");
         self.in_call += 1;
-        let key = Bytes::copy_from_slice(message.key().as_bytes());
+        let key = Bytes::copy_from_slice(message.record_key().as_bytes());
         self.bytes += key.len() + payload.len();
         self.sends.push(Outgoing { topic, destination, key, payload });
     }

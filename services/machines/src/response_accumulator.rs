@@ -59,7 +59,15 @@ impl Service for ResponseAccumulator {
             | Message::CompleteResponse(_)
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
-            | Message::DeadLetter(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::DeadLetter(_)
+            | Message::DefinitionUpdate(_)
+            | Message::LearningSwitch(_)
+            | Message::MarkedUpdate(_)
+            | Message::Lesson(_)
+            | Message::WalkEnded(_)
+            | Message::LearnedDefinition(_) => {
+                set_aside_as_foreign(SPEC.name, source, &message, effects);
+            }
         }
     }
 
