@@ -3,11 +3,13 @@
 use bytes::Bytes;
 
 use crate::{
-    id::PartitionId,
+    headers::{Headers, JSON_TYPE},
+    id::{PartitionId, RequestName},
     limits::{EFFECTS_MAX, RECORD_BYTES_MAX},
     message::{DeadLetter, Message},
     service::{ServiceName, Source},
     topic::{Layout, Topic},
+    trace::TraceContext,
 };
 
 /// A record on its way into the log.
@@ -21,6 +23,8 @@ pub struct Outgoing {
     pub key: Bytes,
     /// The message.
     pub payload: Bytes,
+    /// What it says about itself to outsiders.
+    pub headers: Headers,
 }
 
 /// Where in its topic a record goes.
@@ -39,13 +43,14 @@ pub struct Effects {
     sends: Vec<Outgoing>,
     bytes: usize,
     in_call: usize,
+    trace: Option<TraceContext>,
 }
 
 impl Effects {
     /// No effects yet, for topics of this layout.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        Self { layout, sends: Vec::new(), bytes: 0, in_call: 0 }
+        Self { layout, sends: Vec::new(), bytes: 0, in_call: 0, trace: None }
     }
 
     /// How many partitions the topics have.
@@ -73,6 +78,23 @@ impl Effects {
     /// As [`Effects::send`].
     pub fn send_every(&mut self, message: &Message) {
         self.push(message, Destination::Every);
+    }
+
+    /// Sends a JSON text to the partition of its key, for those who look at the log from outside.
+    ///
+    /// # Panics
+    ///
+    /// As [`Effects::send`], and if the topic is not one of JSON.
+    pub fn send_json(
+        &mut self,
+        topic: Topic,
+        key: &str,
+        request: Option<&RequestName>,
+        text: String,
+    ) {
+        assert_eq!(topic.content_type(), JSON_TYPE, "{topic} has no JSON");
+        let destination = Destination::Partition(self.layout.partition(key));
+        self.push_bytes((topic, destination), key, text.into(), request.cloned());
     }
 
     /// Whether a message is small enough for a record.
@@ -122,9 +144,11 @@ impl Effects {
         self.sends.is_empty()
     }
 
-    /// Says that a call of the service begins, for the limit on effects of one call.
-    pub fn begin_call(&mut self) {
+    /// Says that a call of the service begins, for the limit on effects of one call. What is sent in
+    /// it belongs to the trace of the record that it is given.
+    pub fn begin_call(&mut self, trace: Option<TraceContext>) {
         self.in_call = 0;
+        self.trace = trace;
     }
 
     /// Takes what has been collected.
@@ -135,8 +159,17 @@ impl Effects {
     }
 
     fn push(&mut self, message: &Message, destination: Destination) {
-        let topic = message.topic();
-        let payload = message.encode();
+        let place = (message.topic(), destination);
+        self.push_bytes(place, message.record_key(), message.encode(), message.request().cloned());
+    }
+
+    fn push_bytes(
+        &mut self,
+        (topic, destination): (Topic, Destination),
+        key: &str,
+        payload: Bytes,
+        request: Option<RequestName>,
+    ) {
         assert!(
             payload.len() <= RECORD_BYTES_MAX,
             "a message of {} bytes for {topic} is larger than any record may be",
@@ -144,9 +177,10 @@ impl Effects {
         );
         assert!(self.in_call < EFFECTS_MAX, "a call has more than {EFFECTS_MAX} effects");
         self.in_call += 1;
-        let key = Bytes::copy_from_slice(message.record_key().as_bytes());
+        let key = Bytes::copy_from_slice(key.as_bytes());
         self.bytes += key.len() + payload.len();
-        self.sends.push(Outgoing { topic, destination, key, payload });
+        let headers = Headers { request, trace: self.trace };
+        self.sends.push(Outgoing { topic, destination, key, payload, headers });
     }
 }
 

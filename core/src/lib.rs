@@ -9,6 +9,7 @@
 
 pub mod document;
 pub mod effects;
+pub mod headers;
 pub mod id;
 pub mod limits;
 pub mod message;
@@ -21,9 +22,11 @@ pub mod service;
 pub mod state;
 pub mod time;
 pub mod topic;
+pub mod trace;
 
 pub use document::Document;
 pub use effects::{Destination, Effects, Outgoing};
+pub use headers::Headers;
 pub use id::{
     ClientId, CollectionId, DatabaseId, DeviceId, EntityId, PartitionId, RequestId, RequestName,
     Revision, UserId, ZoneId,
@@ -36,3 +39,4 @@ pub use service::{Input, Service, ServiceName, Source, Spec, Wake};
 pub use state::{Overlay, ReadFault, State, TableId, Tables};
 pub use time::Timestamp;
 pub use topic::{Layout, Offset, Position, Retention, Topic};
+pub use trace::TraceContext;

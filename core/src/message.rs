@@ -26,7 +26,7 @@ pub use schema::{DefinitionUpdate, SchemaChange, SchemaPatch, SchemaUpdate, Stat
 
 use serde::{Deserialize, Serialize};
 
-use crate::topic::Topic;
+use crate::{id::RequestName, topic::Topic};
 
 /// A message of any topic.
 ///
@@ -84,6 +84,27 @@ impl Message {
         }
     }
 
+    /// The change of an entity that it tells, marked for learning or not.
+    #[must_use]
+    pub fn entity_update(&self) -> Option<&EntityUpdate> {
+        match self {
+            Self::EntityUpdate(update) => Some(update),
+            Self::MarkedUpdate(marked) => Some(&marked.update),
+            Self::EntityBatch(_)
+            | Self::EntityPatch(_)
+            | Self::PartialResponse(_)
+            | Self::CompleteResponse(_)
+            | Self::SchemaPatch(_)
+            | Self::SchemaUpdate(_)
+            | Self::DeadLetter(_)
+            | Self::DefinitionUpdate(_)
+            | Self::LearningSwitch(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => None,
+        }
+    }
+
     /// The key of its record: what its topic is partitioned by, or a longer one.
     #[must_use]
     pub fn record_key(&self) -> &str {
@@ -128,6 +149,27 @@ impl Message {
             // That of a database goes to every partition.
             Self::WalkEnded(ended) => ended.scope.as_str(),
             Self::LearnedDefinition(learned) => learned.collection.database_str(),
+        }
+    }
+
+    /// The request that it belongs to.
+    #[must_use]
+    pub fn request(&self) -> Option<&RequestName> {
+        match self {
+            Self::EntityBatch(batch) => Some(&batch.origin.name),
+            Self::EntityPatch(patch) => Some(&patch.origin.name),
+            Self::EntityUpdate(update) => Some(&update.request),
+            Self::PartialResponse(response) => Some(&response.request.name),
+            Self::CompleteResponse(response) => Some(&response.request.name),
+            Self::SchemaPatch(patch) => Some(&patch.origin.name),
+            Self::SchemaUpdate(update) => Some(&update.request),
+            Self::MarkedUpdate(marked) => Some(&marked.update.request),
+            Self::DeadLetter(_)
+            | Self::DefinitionUpdate(_)
+            | Self::LearningSwitch(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => None,
         }
     }
 }

@@ -21,7 +21,9 @@ use std::{fmt, str::FromStr};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::PartitionId, service::ServiceName, time::Timestamp, topic::Offset};
+use crate::{
+    id::PartitionId, service::ServiceName, time::Timestamp, topic::Offset, trace::TraceContext,
+};
 
 /// One service working on one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +67,8 @@ pub struct Record {
     pub key: Bytes,
     /// Its payload.
     pub payload: Bytes,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 #[cfg(test)]

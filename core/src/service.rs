@@ -111,11 +111,13 @@ pub enum ServiceName {
     Coalescing,
     /// Keeps the devices of each user.
     Device,
+    /// Tells connectors what changed.
+    ChangeStream,
 }
 
 impl ServiceName {
     /// Every service, in the order of their codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EntityBatch,
         Self::EntityStorage,
         Self::SchemaStorage,
@@ -126,6 +128,7 @@ impl ServiceName {
         Self::ZoneWatch,
         Self::Coalescing,
         Self::Device,
+        Self::ChangeStream,
     ];
 
     /// The service's name: of its folder, its consumer group, its metrics.
@@ -161,6 +164,7 @@ impl ServiceName {
             Self::ZoneWatch => ("zone-watch", "zone-watch-changelog", 7),
             Self::Coalescing => ("coalescing", "coalescing-changelog", 8),
             Self::Device => ("device", "device-changelog", 9),
+            Self::ChangeStream => ("change-stream", "change-stream-changelog", 10),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    headers::{JSON_TYPE, MESSAGE_TYPE},
     id::PartitionId,
     limits::{RETENTION_MEDIUM, RETENTION_SHORT},
     service::ServiceName,
@@ -49,6 +50,9 @@ pub enum Topic {
     DeadLetters,
     /// What a service's store can be rebuilt from.
     Changelog(ServiceName),
+    // The order is part of the format of positions: new topics go to the end.
+    /// What changed, entity by entity, as JSON for connectors.
+    EntityChanges,
 }
 
 /// What a topic is partitioned by.
@@ -103,7 +107,7 @@ impl Retention {
 
 impl Topic {
     /// Every topic but the changelogs, in the order of their codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::EntityBatches,
         Self::EntityPatches,
         Self::EntityUpdates,
@@ -119,6 +123,7 @@ impl Topic {
         Self::DeviceUpdates,
         Self::Owners,
         Self::DeadLetters,
+        Self::EntityChanges,
     ];
 
     /// The topic's name, without the installation's prefix.
@@ -137,6 +142,12 @@ impl Topic {
     #[must_use]
     pub fn retention(self) -> Retention {
         self.row().2
+    }
+
+    /// What its payloads are, for those who look at the log from outside.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        if self == Self::EntityChanges { JSON_TYPE } else { MESSAGE_TYPE }
     }
 
     /// A number for the topic that never changes, for keys of stores.
@@ -176,6 +187,7 @@ impl Topic {
             Self::DeviceUpdates       => ("device-updates",       KeyKind::User,            Compacted, 12),
             Self::Owners              => ("owners",               KeyKind::Task,            Compacted, 13),
             Self::DeadLetters         => ("dead-letters",         KeyKind::SourcePartition, Long,      14),
+            Self::EntityChanges       => ("entity-changes",       KeyKind::Entity,          Medium,    15),
             Self::Changelog(service)  => (service.changelog(), KeyKind::Input, Compacted, 128 + service.code()),
         }
     }

@@ -24,16 +24,16 @@ pub(crate) const POSITIONS_KEY: [u8; 1] = [POSITIONS];
 
 /// How far a task has got.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// For each input, the offset to be read next.
-    pub(crate) positions: Vec<(Topic, Offset)>,
+    pub positions: Vec<(Topic, Offset)>,
     /// The task time.
-    pub(crate) task_time: Timestamp,
+    pub task_time: Timestamp,
 }
 
 /// A record of a changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub enum Entry {
     /// A row was written, or removed.
     Row {
         /// Its table.
@@ -49,15 +49,19 @@ pub(crate) enum Entry {
 
 /// A record of a changelog that this release does not understand. The task cannot be restored by it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EntryError {
+pub enum EntryError {
+    /// Its key is empty.
     #[error("its key is empty")]
     NoKey,
+    /// It is of a table of a newer release.
     #[error(
         "it is of the table {0}, which this release does not have: replace this node by a newer one"
     )]
     UnknownTable(u8),
+    /// It is of positions, and has none.
     #[error("it has positions, and they are gone")]
     NoPositions,
+    /// Its positions cannot be read.
     #[error("the positions in it cannot be read: {0}")]
     Positions(#[from] DecodeError),
 }
@@ -75,8 +79,12 @@ pub(crate) fn progress_value(progress: &Progress) -> Bytes {
     encode_row(progress)
 }
 
-/// Reads a record.
-pub(crate) fn entry(key: &[u8], value: Option<&[u8]>) -> Result<Entry, EntryError> {
+/// Reads a record of a changelog.
+///
+/// # Errors
+///
+/// If this release does not understand it.
+pub fn entry(key: &[u8], value: Option<&[u8]>) -> Result<Entry, EntryError> {
     let (code, key) = key.split_first().ok_or(EntryError::NoKey)?;
     if *code == POSITIONS {
         return Ok(Entry::Progress(decode_row(value.ok_or(EntryError::NoPositions)?)?));

@@ -1,7 +1,10 @@
 //! What librdkafka has to say, in our log.
 
 use rdkafka::{
-    ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError,
+    ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 use tracing::{debug, error, info, warn};
 
@@ -30,7 +33,12 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Errors of the client as a whole are told for information: librdkafka goes on trying.
+/// Errors of the client as a whole are told for information: librdkafka goes on trying. That no broker
+/// can be reached each client tells again and again, and whoever cares asks.
 pub(crate) fn global_error(error: &KafkaError, reason: &str) {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
+    if let Some(AllBrokersDown | BrokerTransportFailure) = error.rdkafka_error_code() {
+        return debug!(target: "librdkafka", %error, "{reason}");
+    }
     warn!(target: "librdkafka", %error, "{reason}");
 }

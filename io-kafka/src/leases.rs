@@ -53,6 +53,11 @@ impl<S: Store> Leased<S> {
         if owners.get(&task) == Some(&session) { self.store.clear(task) } else { Ok(()) }
     }
 
+    /// The tables of a task as they are now.
+    pub(crate) fn freeze(&self, task: TaskId) -> Result<S::Frozen, StoreError> {
+        self.store.freeze(task)
+    }
+
     fn owners(&self) -> MutexGuard<'_, BTreeMap<TaskId, SessionNumber>> {
         self.owners.lock().expect("a store says what is wrong and does not panic")
     }

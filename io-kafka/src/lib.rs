@@ -56,23 +56,31 @@
 //!
 //! [`Store`]: tidelog_core::port::Store
 
+mod board;
+mod browser;
 mod changelog;
 mod client;
 mod clock;
 mod context;
 mod error;
+mod headers;
 mod leases;
 mod member;
 mod record;
 mod restorer;
 mod session;
 mod settings;
+mod snapshots;
 mod topics;
 mod transport;
+mod watched;
 
+pub use browser::{Browsed, Browser, Browsing};
+pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
 pub use client::KafkaClient;
 pub use error::ConnectError;
 pub use session::KafkaSession;
 pub use settings::{Leaving, Settings};
+pub use snapshots::KafkaSnapshots;
 pub use topics::{Described, Difference, Topics, TopicsError, of_service};
 pub use transport::KafkaTransport;

@@ -39,9 +39,10 @@ use self::{
 };
 use crate::{
     Settings,
-    leases::{Leased, SessionNumber},
+    leases::SessionNumber,
     restorer::{Caught, Restorer},
     session::Told,
+    transport::Shared,
 };
 
 /// How long the thread sleeps at most.
@@ -61,7 +62,7 @@ struct Member<'a, S: Store> {
     producer: TransactionalProducer,
     group: Group,
     restorer: Restorer,
-    store: Arc<Leased<S>>,
+    shared: Arc<Shared<S>>,
     tell: told::UnboundedSender<Told>,
     credit: Arc<Credit>,
     /// The partitions that are read.
@@ -116,6 +117,7 @@ impl<S: Store> Member<'_, S> {
             Command::Restore { .. } if self.commit.is_some() => self.deferred.push_back(command),
             Command::Restore { partition, ticket, reply } => {
                 self.stop_reading(partition);
+                self.shared.board.restoring(self.session, self.task(partition));
                 self.restoring.insert(ticket, Restoring { partition, reply });
                 self.restorer.restore(partition, ticket);
             }
@@ -128,6 +130,7 @@ impl<S: Store> Member<'_, S> {
             Command::Commit(commit) => self.begin_commit(commit),
             Command::Release(partition) => {
                 self.stop_reading(partition);
+                self.shared.board.gone(self.session, self.task(partition));
                 self.group.release(partition, self.consumer);
             }
             Command::Park(partition) => self.stop_reading(partition),
@@ -146,6 +149,7 @@ impl<S: Store> Member<'_, S> {
             let positions = &restored.positions;
             let is_newest = !self.restoring.values().any(|later| later.partition == partition);
             if !reply.is_canceled() && is_newest && self.group.keeps(partition) {
+                self.shared.board.settled(self.session, self.task(partition), positions);
                 let gone = positions.iter().zip(starts).find(|((_, next), start)| next < start);
                 match gone {
                     None => self.start_reading(partition, ticket, positions)?,
@@ -171,6 +175,7 @@ impl<S: Store> Member<'_, S> {
                 group::News::Assigned(partitions) => {
                     for partition in partitions {
                         self.group.set(partition, Holding::Held);
+                        self.shared.board.restoring(self.session, self.task(partition));
                         self.tell(Told::Assigned(partition));
                     }
                 }
@@ -186,6 +191,7 @@ impl<S: Store> Member<'_, S> {
                     for partition in partitions {
                         self.stop_reading(partition);
                         self.group.set(partition, Holding::Lost);
+                        self.shared.board.gone(self.session, self.task(partition));
                         self.tell(Told::Lost(partition));
                     }
                 }
@@ -203,6 +209,7 @@ impl<S: Store> Member<'_, S> {
     fn end(&mut self, error: SessionError) {
         if !self.is_over {
             self.is_over = true;
+            self.shared.board.all_gone(self.session);
             self.tell(Told::Over(error));
         }
     }

@@ -1,5 +1,6 @@
 //! Records as librdkafka has them, and as the ports have them.
 
+use crate::headers;
 use bytes::Bytes;
 use rdkafka::{Message, TopicPartitionList, message::BorrowedMessage};
 use tidelog_core::{Offset, PartitionId, Timestamp, port::Record};
@@ -14,6 +15,7 @@ pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
         time: time(message),
         key: Bytes::copy_from_slice(message.key().unwrap_or_default()),
         payload: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+        trace: headers::trace(message),
     }
 }
 

@@ -241,18 +241,12 @@ impl<S: Store> Drop for KafkaSession<S> {
 
 /// Polls the timer of a wait, which is made when it is first needed.
 fn poll_until(at: Timestamp, timer: &mut Option<Delay>, cx: &mut Context<'_>) -> Poll<()> {
-    loop {
-        let left = at.since(clock::now());
-        if left.is_zero() {
-            return Poll::Ready(());
-        }
-        let delay = timer.get_or_insert_with(|| Delay::new(left));
-        if Pin::new(delay).poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        // Timers and clocks may differ by a little.
-        *timer = None;
+    let left = at.since(clock::now());
+    if left.is_zero() {
+        return Poll::Ready(());
     }
+    // A clock that is set back in the meantime makes the wait no longer.
+    Pin::new(timer.get_or_insert_with(|| Delay::new(left))).poll(cx)
 }
 
 fn gone() -> SessionError {

@@ -37,6 +37,9 @@ pub struct Settings {
     /// How long the broker waits for records before it answers a fetch without any. A partition that
     /// is newly read waits as long at most.
     pub fetch_wait: Duration,
+    /// How long a query waits for a task that is being restored, or behind the record that it is to
+    /// have read.
+    pub query_wait: Duration,
     /// What becomes of the partitions of a session that is dropped.
     pub leaving: Leaving,
     /// Further settings of librdkafka: `security.protocol`, `sasl.mechanism`, and so on.
@@ -69,6 +72,7 @@ impl Settings {
             request_timeout: Duration::from_secs(10),
             append_timeout: Duration::from_secs(30),
             fetch_wait: Duration::from_millis(100),
+            query_wait: Duration::from_secs(5),
             leaving: Leaving::AtOnce,
             librdkafka: Vec::new(),
         }

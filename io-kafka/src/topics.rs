@@ -1,7 +1,13 @@
 //! The topics on the broker: creating what the table in `core` says, and saying what differs.
 
+mod difference;
+mod error;
+mod shapes;
 mod wanted;
 
+pub use difference::{Described, Difference};
+pub use error::TopicsError;
+use shapes::Shape;
 pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
 
 use std::{
@@ -12,9 +18,9 @@ use std::{
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    error::RDKafkaErrorCode,
+    error::{KafkaError, RDKafkaErrorCode},
 };
-use tidelog_core::{Topic, port::SessionError};
+use tidelog_core::Topic;
 
 use crate::{Settings, context::Logging};
 
@@ -27,69 +33,6 @@ pub struct Topics {
     admin: AdminClient<Logging>,
 }
 
-/// A topic as the broker has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// The topic.
-    pub topic: Topic,
-    /// Its name on the broker.
-    pub name: String,
-    /// How many partitions it has.
-    pub partitions: usize,
-    /// How many copies of each there are.
-    pub replication: usize,
-    /// Its settings, as far as Tidelog asks for any.
-    pub settings: BTreeMap<String, String>,
-}
-
-/// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// The topic is not there.
-    Missing {
-        /// Its name on the broker.
-        name: String,
-    },
-    /// It has another number of partitions, which can never be mended: keys would change partitions.
-    Partitions {
-        /// Its name on the broker.
-        name: String,
-        /// How many it should have.
-        wanted: usize,
-        /// How many it has.
-        found: usize,
-    },
-    /// It has fewer copies.
-    Replication {
-        /// Its name on the broker.
-        name: String,
-        /// How many it should have.
-        wanted: usize,
-        /// How many it has.
-        found: usize,
-    },
-    /// One of its settings is another one.
-    Setting {
-        /// The topic's name on the broker.
-        name: String,
-        /// The setting.
-        setting: String,
-        /// What it should be.
-        wanted: String,
-        /// What it is.
-        found: Option<String>,
-    },
-}
-
-/// Why topics could not be created or looked at.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the topics of {brokers} cannot be {what}: {reason}")]
-pub struct TopicsError {
-    brokers: String,
-    what: &'static str,
-    reason: Box<str>,
-}
-
 impl Topics {
     /// Connects to the brokers of the settings.
     ///
@@ -98,7 +41,7 @@ impl Topics {
     /// If the settings make no client.
     pub fn connect(settings: &Settings) -> Result<Self, TopicsError> {
         let admin = settings.client().create_with_context(Logging);
-        let admin = admin.map_err(|error| failed(settings, "reached", error))?;
+        let admin = admin.map_err(|error| TopicsError::of(settings, "reached", &error))?;
         Ok(Self { settings: settings.clone(), admin })
     }
 
@@ -127,14 +70,14 @@ impl Topics {
             })
             .collect();
         let outcomes = pollster::block_on(self.admin.create_topics(&new, &self.options()));
-        let outcomes = outcomes.map_err(|error| self.failed("created", error))?;
+        let outcomes = outcomes.map_err(|error| self.failed("created", &error))?;
         let mut created = Vec::new();
         for (topic, outcome) in topics.iter().zip(outcomes) {
             match outcome {
                 Ok(_) => created.push(*topic),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((name, code)) => {
-                    return Err(self.failed("created", format!("{name}: {code}")));
+                    return Err(TopicsError::said(&self.settings, "created", &name, code));
                 }
             }
         }
@@ -156,9 +99,9 @@ impl Topics {
             .into_iter()
             .filter_map(|topic| {
                 let name = self.settings.topic(topic);
-                let (partitions, replication) = *shapes.get(&name)?;
+                let Shape { partitions, replication, offline } = *shapes.get(&name)?;
                 let settings = BTreeMap::new();
-                Some(Described { topic, name, partitions, replication, settings })
+                Some(Described { topic, name, partitions, replication, offline, settings })
             })
             .collect();
         let resources: Vec<_> =
@@ -167,9 +110,11 @@ impl Topics {
             return Ok(found);
         }
         let configs = pollster::block_on(self.admin.describe_configs(&resources, &self.options()));
-        let configs = configs.map_err(|error| self.failed("described", error))?;
+        let configs = configs.map_err(|error| self.failed("described", &error))?;
         let described = found.clone().into_iter().zip(configs).map(|(mut described, config)| {
-            let config = config.map_err(|code| self.failed("described", code))?;
+            let config = config.map_err(|code| {
+                TopicsError::said(&self.settings, "described", &described.name, code)
+            })?;
             for (key, _) in wanted::settings(described.topic, &self.settings) {
                 if let Some(value) = config.get(key).and_then(|entry| entry.value.clone()) {
                     described.settings.insert(key.into(), value);
@@ -208,6 +153,10 @@ impl Topics {
         if wanted != found {
             differences.push(Difference::Partitions { name: name.clone(), wanted, found });
         }
+        if described.offline > 0 {
+            differences
+                .push(Difference::Offline { name: name.clone(), partitions: described.offline });
+        }
         let (wanted, found) = (usize::from(self.settings.replication), described.replication);
         if found < wanted {
             differences.push(Difference::Replication { name: name.clone(), wanted, found });
@@ -231,31 +180,14 @@ impl Topics {
             let missing = topics
                 .iter()
                 .map(|topic| self.settings.topic(*topic))
-                .find(|name| !shapes.contains_key(name));
+                .find(|name| shapes.get(name).is_none_or(|shape| shape.offline > 0));
             let Some(missing) = missing else { return Ok(()) };
             if Instant::now() >= deadline {
                 let reason = format!("{missing} has not got its {partitions} partition(s) in time");
-                return Err(self.failed("created", reason));
+                return Err(TopicsError::new(&self.settings, "created", reason));
             }
             thread::sleep(std::time::Duration::from_millis(20));
         }
-    }
-
-    /// The partitions and copies of the topics that are there, and whose partitions have leaders.
-    fn shapes(&self) -> Result<BTreeMap<String, (usize, usize)>, TopicsError> {
-        let client: &rdkafka::client::Client<Logging> = self.admin.inner();
-        let metadata = client.fetch_metadata(None, self.settings.request_timeout);
-        let metadata = metadata.map_err(|error| self.failed("listed", error))?;
-        let led = metadata.topics().iter().filter(|topic| {
-            topic.error().is_none()
-                && !topic.partitions().is_empty()
-                && topic.partitions().iter().all(|partition| partition.leader() >= 0)
-        });
-        let shape = led.map(|topic| {
-            let replicas = topic.partitions().iter().map(|partition| partition.replicas().len());
-            (topic.name().to_owned(), (topic.partitions().len(), replicas.min().unwrap_or(0)))
-        });
-        Ok(shape.collect())
     }
 
     fn options(&self) -> AdminOptions {
@@ -263,8 +195,8 @@ impl Topics {
         AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
     }
 
-    fn failed(&self, what: &'static str, reason: impl ToString) -> TopicsError {
-        failed(&self.settings, what, reason)
+    fn failed(&self, what: &'static str, error: &KafkaError) -> TopicsError {
+        TopicsError::of(&self.settings, what, error)
     }
 }
 
@@ -273,38 +205,6 @@ impl Topics {
 pub fn of_service(spec: &tidelog_core::Spec) -> impl Iterator<Item = Topic> {
     let own = [Topic::Changelog(spec.name), Topic::DeadLetters];
     spec.inputs.iter().chain(spec.outputs).copied().chain(own)
-}
-
-fn failed(settings: &Settings, what: &'static str, reason: impl ToString) -> TopicsError {
-    TopicsError { brokers: settings.brokers.clone(), what, reason: reason.to_string().into() }
-}
-
-impl From<TopicsError> for SessionError {
-    fn from(error: TopicsError) -> Self {
-        Self::Lost(error.to_string().into())
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { name } => write!(f, "{name} is not there: create it"),
-            Self::Partitions { name, wanted, found } => write!(
-                f,
-                "{name} has {found} partition(s) instead of {wanted}: this can never be changed, so \
-                 set the number of partitions to {found}, or use another prefix"
-            ),
-            Self::Replication { name, wanted, found } => {
-                write!(f, "{name} has {found} copies instead of {wanted}: reassign its partitions")
-            }
-            Self::Setting { name, setting, wanted, found: Some(found) } => {
-                write!(f, "{name} has {setting}={found} instead of {wanted}: alter it")
-            }
-            Self::Setting { name, setting, wanted, found: None } => {
-                write!(f, "{name} has no {setting}, which should be {wanted}: alter it")
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Topics {

@@ -16,7 +16,8 @@ use tidelog_core::{
 };
 
 use crate::{
-    Settings,
+    KafkaSnapshots, Settings,
+    board::Board,
     leases::{Leased, SessionNumber},
     session::KafkaSession,
 };
@@ -30,6 +31,7 @@ pub struct KafkaTransport<S> {
 pub(crate) struct Shared<S> {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<Leased<S>>,
+    pub(crate) board: Board,
     sessions: AtomicU64,
     ordinals: Mutex<BTreeMap<ServiceName, BTreeSet<u32>>>,
 }
@@ -49,10 +51,17 @@ impl<S: Store> KafkaTransport<S> {
         let shared = Shared {
             settings,
             store: Arc::new(Leased::new(store)),
+            board: Board::default(),
             sessions: AtomicU64::new(0),
             ordinals: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// The tables of this node's tasks, for queries.
+    #[must_use]
+    pub fn snapshots(&self) -> KafkaSnapshots<S> {
+        KafkaSnapshots::new(Arc::clone(&self.shared))
     }
 }
 

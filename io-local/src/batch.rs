@@ -4,11 +4,16 @@
 //! Format: version, count (u32), offset of the first record (u64), and for each record its append
 //! time (u64), the lengths of key and payload (u32 each), key, payload. All little-endian. The
 //! offsets of a batch have no gaps.
+//!
+//! A batch in which some record belongs to a trace is of version 2: where the highest bit of the key's
+//! length is set, the record's trace context stands behind its payload.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tidelog_core::{Offset, Timestamp, port::Record};
+use tidelog_core::{Offset, Timestamp, TraceContext, port::Record, trace::TRACE_BYTES};
 
 const VERSION: u8 = 1;
+const VERSION_WITH_TRACES: u8 = 2;
+const HAS_TRACE: u32 = 1 << 31;
 const HEAD_BYTES: usize = 1 + 4 + 8;
 const RECORD_HEAD_BYTES: usize = 8 + 4 + 4;
 
@@ -17,31 +22,39 @@ pub(crate) fn pack(records: &[Record]) -> Bytes {
     let first = records.first().map_or(0, |record| record.offset.0);
     let bytes = records.iter().map(bytes_of).sum::<usize>() + HEAD_BYTES;
     let mut packed = BytesMut::with_capacity(bytes);
-    packed.put_u8(VERSION);
+    let has_traces = records.iter().any(|record| record.trace.is_some());
+    packed.put_u8(if has_traces { VERSION_WITH_TRACES } else { VERSION });
     packed.put_u32_le(length(records.len()));
     packed.put_u64_le(first);
     for (offset, record) in (first..).zip(records) {
         assert_eq!(record.offset.0, offset, "the offsets of a batch rise by one");
         packed.put_u64_le(record.time.as_millis());
-        packed.put_u32_le(length(record.key.len()));
+        let has_trace = if record.trace.is_some() { HAS_TRACE } else { 0 };
+        packed.put_u32_le(length(record.key.len()) | has_trace);
         packed.put_u32_le(length(record.payload.len()));
         packed.put_slice(&record.key);
         packed.put_slice(&record.payload);
+        if let Some(trace) = record.trace {
+            packed.put_slice(&trace.to_bytes());
+        }
     }
     packed.freeze()
 }
 
 /// How many bytes a record takes in a batch.
 pub(crate) fn bytes_of(record: &Record) -> usize {
-    RECORD_HEAD_BYTES + record.key.len() + record.payload.len()
+    let trace = if record.trace.is_some() { TRACE_BYTES } else { 0 };
+    RECORD_HEAD_BYTES + record.key.len() + record.payload.len() + trace
 }
 
 /// Unpacks a batch, sharing its bytes; `None` if it is damaged.
 pub(crate) fn unpack(packed: &Bytes) -> Option<Vec<Record>> {
     let mut reader = Reader { bytes: packed, at: 0 };
-    if reader.take::<1>()? != [VERSION] {
-        return None;
-    }
+    let has_traces = match reader.take()? {
+        [VERSION] => false,
+        [VERSION_WITH_TRACES] => true,
+        [_] => return None,
+    };
     let count = u32::from_le_bytes(reader.take()?);
     let first = u64::from_le_bytes(reader.take()?);
     let mut records = Vec::with_capacity(count.min(4_096) as usize);
@@ -50,9 +63,11 @@ pub(crate) fn unpack(packed: &Bytes) -> Option<Vec<Record>> {
         let key = u32::from_le_bytes(reader.take()?);
         let payload = u32::from_le_bytes(reader.take()?);
         let offset = Offset(first.checked_add(n)?);
-        let key = reader.slice(key)?;
+        let has_trace = has_traces && key & HAS_TRACE != 0;
+        let key = reader.slice(if has_traces { key & !HAS_TRACE } else { key })?;
         let payload = reader.slice(payload)?;
-        records.push(Record { offset, time, key, payload });
+        let trace = if has_trace { Some(TraceContext::from_bytes(reader.take()?)) } else { None };
+        records.push(Record { offset, time, key, payload, trace });
     }
     (reader.at == packed.len()).then_some(records)
 }
@@ -96,16 +111,21 @@ mod tests {
             first in 0u64..1_000,
             records in proptest::collection::vec(
                 (any::<u64>(), proptest::collection::vec(any::<u8>(), 0..9),
-                 proptest::collection::vec(any::<u8>(), 0..40)),
+                 proptest::collection::vec(any::<u8>(), 0..40),
+                 proptest::option::weighted(0.1, any::<[u8; TRACE_BYTES]>())),
                 0..20,
             ),
         ) {
-            let records: Vec<_> = (first..).zip(records).map(|(offset, (time, key, payload))| Record {
+            let record = |(offset, (time, key, payload, trace)): (u64, (u64, Vec<u8>, Vec<u8>, _))| Record {
                 offset: Offset(offset),
                 time: Timestamp::from_millis(time),
                 key: key.into(),
                 payload: payload.into(),
-            }).collect();
+                trace: Option::map(trace, TraceContext::from_bytes),
+            };
+            let records: Vec<_> = (first..).zip(records).map(record).collect();
+            let bytes: usize = records.iter().map(bytes_of).sum();
+            prop_assert_eq!(pack(&records).len(), HEAD_BYTES + bytes);
             prop_assert_eq!(unpack(&pack(&records)), Some(records));
         }
 
@@ -115,16 +135,31 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_format_is_pinned() {
-        let record = Record {
+    fn record(trace: Option<TraceContext>) -> Record {
+        Record {
             offset: Offset(258),
             time: Timestamp::from_millis(3),
             key: Bytes::from_static(b"k"),
             payload: Bytes::from_static(b"pp"),
-        };
+            trace,
+        }
+    }
+
+    #[test]
+    fn the_format_is_pinned() {
         let expected =
             b"\x01\x01\0\0\0\x02\x01\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0kpp";
-        assert_eq!(&pack(&[record])[..], expected);
+        assert_eq!(&pack(&[record(None)])[..], expected);
+    }
+
+    #[test]
+    fn the_format_with_traces_is_pinned() {
+        let plain = Record { offset: Offset(259), ..record(None) };
+        let traced = record(Some(TraceContext::from_bytes([7; TRACE_BYTES])));
+        let head = b"\x02\x02\0\0\0\x02\x01\0\0\0\0\0\0";
+        let first = b"\x03\0\0\0\0\0\0\0\x01\0\0\x80\x02\0\0\0kpp";
+        let second = b"\x03\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0kpp";
+        let expected = [&head[..], first, &[7; TRACE_BYTES], second].concat();
+        assert_eq!(pack(&[traced, plain]), expected);
     }
 }

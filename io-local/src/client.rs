@@ -55,8 +55,9 @@ impl LocalClient {
                 )
             } else {
                 is_appended = true;
-                let Append { topic, partition, key, payload } = record;
-                let routed = Routed { index: shared.index(topic, partition), key, payload };
+                let Append { topic, partition, key, payload, headers } = record;
+                let index = shared.index(topic, partition);
+                let routed = Routed { index, key, payload, trace: headers.trace };
                 AppendOutcome::Appended(state.append(routed, &mut wake))
             };
             outcomes.push(outcome);

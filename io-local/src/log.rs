@@ -16,7 +16,7 @@ use fjall::Snapshot;
 use futures_channel::oneshot;
 use tidelog_core::{
     Destination, Layout, Offset, Outgoing, Overlay, PartitionId, ServiceName, Timestamp, Topic,
-    port::TaskId,
+    TraceContext, port::TaskId,
 };
 
 use crate::{
@@ -212,14 +212,16 @@ impl Shared {
     /// anything is appended.
     pub(crate) fn route(&self, sends: Vec<Outgoing>) -> Vec<Routed> {
         let mut routed = Vec::with_capacity(sends.len());
-        for Outgoing { topic, destination, key, payload } in sends {
+        for Outgoing { topic, destination, key, payload, headers } in sends {
+            let trace = headers.trace;
             match destination {
                 Destination::Partition(partition) => {
-                    routed.push(Routed { index: self.index(topic, partition), key, payload });
+                    let index = self.index(topic, partition);
+                    routed.push(Routed { index, key, payload, trace });
                 }
                 Destination::Every => routed.extend(self.settings.layout.all().map(|partition| {
                     let (key, payload) = (key.clone(), payload.clone());
-                    Routed { index: self.index(topic, partition), key, payload }
+                    Routed { index: self.index(topic, partition), key, payload, trace }
                 })),
             }
         }
@@ -245,6 +247,7 @@ pub(crate) struct Routed {
     pub(crate) index: usize,
     pub(crate) key: Bytes,
     pub(crate) payload: Bytes,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What can change.
@@ -346,13 +349,13 @@ impl State {
 
     /// Appends one record to a partition, and says where. Nothing in it can fail.
     pub(crate) fn append(&mut self, record: Routed, wake: &mut Vec<Waker>) -> Offset {
-        let Routed { index, key, payload } = record;
+        let Routed { index, key, payload, trace } = record;
         self.backlog_bytes += key.len() + payload.len();
         let entry = &mut self.partitions[index];
         if !entry.has_untaken() {
             self.dirty.push(index);
         }
-        let offset = entry.append(self.time, key, payload);
+        let offset = entry.append(self.time, (key, payload), trace);
         for reader in &entry.readers {
             if let Some(session) = self.sessions.get_mut(reader) {
                 session.is_behind = true;

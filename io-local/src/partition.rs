@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use tidelog_core::{Offset, Timestamp, port::Record};
+use tidelog_core::{Offset, Timestamp, TraceContext, port::Record};
 
 use crate::{batch::bytes_of, waiters::Waiters};
 
@@ -46,9 +46,14 @@ impl Partition {
     }
 
     /// Appends a record, and says where.
-    pub(crate) fn append(&mut self, time: Timestamp, key: Bytes, payload: Bytes) -> Offset {
+    pub(crate) fn append(
+        &mut self,
+        time: Timestamp,
+        (key, payload): (Bytes, Bytes),
+        trace: Option<TraceContext>,
+    ) -> Offset {
         let offset = self.next;
-        self.tail.push_back(Record { offset, time, key, payload });
+        self.tail.push_back(Record { offset, time, key, payload, trace });
         self.next = offset.next();
         offset
     }
@@ -132,14 +137,19 @@ impl Partition {
 mod tests {
     use super::*;
 
+    fn append(partition: &mut Partition, payload: &[u8]) {
+        let payload = Bytes::copy_from_slice(payload);
+        partition.append(Timestamp::ZERO, (Bytes::new(), payload), None);
+    }
+
     #[test]
     fn the_tail_keeps_what_is_not_durable_and_a_little_more() {
         let mut partition = Partition::new(Offset(0), Offset(10), Vec::new());
         for n in 0..6u8 {
-            partition.append(Timestamp::ZERO, Bytes::new(), Bytes::copy_from_slice(&[n]));
+            append(&mut partition, &[n]);
         }
         assert_eq!(partition.take().len(), 6);
-        partition.append(Timestamp::ZERO, Bytes::new(), Bytes::from_static(&[6]));
+        append(&mut partition, &[6]);
         partition.made_durable(Offset(16), 2 * 17);
         assert_eq!(partition.durable(), Offset(16));
         assert_eq!(partition.next(), Offset(17));
@@ -167,7 +177,7 @@ mod tests {
     fn a_read_gives_one_record_however_large() {
         let mut partition = Partition::new(Offset(0), Offset(0), Vec::new());
         for _ in 0..3 {
-            partition.append(Timestamp::ZERO, Bytes::new(), Bytes::from_static(&[0; 100]));
+            append(&mut partition, &[0; 100]);
         }
         let read = |bytes| partition.read(Offset(0), Offset(3), 10, bytes).map(|r| r.len());
         assert_eq!(read(1), Some(1));

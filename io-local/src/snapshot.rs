@@ -77,7 +77,7 @@ impl Snapshots for LocalSnapshots {
             self.reached(task, position).await?;
         }
         let snapshot = self.shared.lock().snapshot.clone();
-        Ok(SnapshotTables { task, snapshot, rows: self.shared.store.rows.clone() })
+        Ok(SnapshotTables::new(task, snapshot, self.shared.store.rows.clone()))
     }
 }
 
@@ -100,6 +100,12 @@ pub struct SnapshotTables {
     task: TaskId,
     snapshot: Snapshot,
     rows: Keyspace,
+}
+
+impl SnapshotTables {
+    pub(crate) fn new(task: TaskId, snapshot: Snapshot, rows: Keyspace) -> Self {
+        Self { task, snapshot, rows }
+    }
 }
 
 impl Tables for SnapshotTables {

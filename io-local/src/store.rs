@@ -14,7 +14,7 @@ use tidelog_core::{
     port::{Opened, Store, StoreBatch, StoreError, TaskId},
 };
 
-use crate::{OpenError, database::Progress, keys, pending, tables};
+use crate::{OpenError, SnapshotTables, database::Progress, keys, pending, tables};
 
 /// The newest format of a store that this release knows.
 const FORMAT: u8 = 1;
@@ -76,6 +76,7 @@ impl FjallStore {
 
 impl Store for FjallStore {
     type Tables = StoreTables;
+    type Frozen = SnapshotTables;
 
     fn open(&self, task: TaskId) -> Result<Opened<StoreTables>, StoreError> {
         let tables = StoreTables { task, rows: self.rows.clone() };
@@ -90,6 +91,10 @@ impl Store for FjallStore {
             .map_err(|error| StoreError(format!("how far {task} is: {error}").into()))?;
         let Progress { positions, task_time } = progress;
         Ok(Opened { tables, positions, changelog: Some(changelog), task_time })
+    }
+
+    fn freeze(&self, task: TaskId) -> Result<SnapshotTables, StoreError> {
+        Ok(SnapshotTables::new(task, self.database.snapshot(), self.rows.clone()))
     }
 
     fn apply(&self, batches: &[StoreBatch]) -> Result<(), StoreError> {

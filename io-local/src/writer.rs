@@ -377,6 +377,7 @@ mod tests {
             time: Timestamp::ZERO,
             key: Bytes::new(),
             payload: Bytes::from(vec![0; bytes]),
+            trace: None,
         };
         let records = [record(0, 10), record(1, 10), record(2, 200_000), record(3, 10)];
         let chunks: Vec<_> = pack_by(&records).iter().map(|chunk| chunk.len()).collect();

@@ -73,17 +73,18 @@ impl Clock {
         async move { clock.wait(|state| at.0.saturating_sub(state.monotonic_us)).await }
     }
 
-    /// Waits until the clock on the wall shows that time, at once if it does. A clock that is set
-    /// forward ends no wait early, and one that is set back makes it longer, as with real timers.
+    /// Waits for as long as the clock on the wall has to go until then, not at all if it shows that time.
+    /// Setting it ends no wait early and makes none longer, as with timers that run for a length of time.
     pub fn sleep_until_wall(
         &self,
         at: Timestamp,
     ) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let clock = self.clone();
-        let at_us = at.as_millis().saturating_mul(1000);
+        let state = self.read();
+        let left_us = at.as_millis().saturating_mul(1000).saturating_sub(state.wall_us);
+        let until = self.sleep_until(Instant(state.monotonic_us.saturating_add(left_us)));
         async move {
-            while clock.wall() < at {
-                clock.wait(|state| at_us.saturating_sub(state.wall_us)).await;
+            if left_us > 0 {
+                until.await;
             }
         }
     }
@@ -217,10 +218,19 @@ mod tests {
             clock.sleep_until(at).await;
             assert!(clock.instant() >= at);
             let wall = clock.wall().plus(Duration::from_secs(2));
-            let wait = clock.sleep_until_wall(wall);
-            clock.step(-3_000);
-            wait.await;
+            clock.sleep_until_wall(wall).await;
             assert!(clock.wall() >= wall);
+        });
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_wait_longer() {
+        run(|clock| async move {
+            let begun = clock.instant();
+            let wait = clock.sleep_until_wall(clock.wall().plus(Duration::from_secs(2)));
+            clock.step(-300_000);
+            wait.await;
+            assert!((2_000..2_010).contains(&clock.instant().ms_since(begun)));
         });
     }
 

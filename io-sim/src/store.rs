@@ -91,17 +91,6 @@ impl SimStore {
         self.0.found
     }
 
-    /// The tables of a task as they are now, whatever is applied later.
-    ///
-    /// # Errors
-    ///
-    /// If the disk cannot be read.
-    pub fn freeze(&self, task: TaskId) -> Result<FrozenTables, StoreError> {
-        self.0.disk.check_read().map_err(failed)?;
-        let found = lock(&self.0.state).task(task).cloned();
-        Ok(FrozenTables(found.unwrap_or_default()))
-    }
-
     /// Writes a change, then makes it.
     fn change(&self, entry: &Entry) -> Result<(), StoreError> {
         let mut slot = lock(&self.0.log);
@@ -120,6 +109,7 @@ impl SimStore {
 
 impl Store for SimStore {
     type Tables = SimTables;
+    type Frozen = FrozenTables;
 
     fn open(&self, task: TaskId) -> Result<Opened<SimTables>, StoreError> {
         self.0.disk.check_read().map_err(failed)?;
@@ -131,6 +121,12 @@ impl Store for SimStore {
         };
         let (positions, task_time) = (task.positions.clone(), task.task_time);
         Ok(Opened { tables, positions, changelog: Some(task.changelog), task_time })
+    }
+
+    fn freeze(&self, task: TaskId) -> Result<FrozenTables, StoreError> {
+        self.0.disk.check_read().map_err(failed)?;
+        let found = lock(&self.0.state).task(task).cloned();
+        Ok(FrozenTables(found.unwrap_or_default()))
     }
 
     fn apply(&self, batches: &[StoreBatch]) -> Result<(), StoreError> {

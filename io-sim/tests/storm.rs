@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tidelog_core::{
-    Layout, Offset,
+    Headers, Layout, Offset,
     port::{Append, Client},
 };
 use tidelog_io_sim::{
@@ -156,5 +156,11 @@ fn settings(seed: u64, layout: Layout) -> ClientSettings {
 
 /// A record for an input.
 fn record(input: usize, partition: tidelog_core::PartitionId, key: u8, text: String) -> Append {
-    Append { topic: INPUTS[input], partition, key: vec![key].into(), payload: text.into() }
+    Append {
+        topic: INPUTS[input],
+        partition,
+        key: vec![key].into(),
+        payload: text.into(),
+        headers: Headers::default(),
+    }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod bugs;
 mod explain;
+mod gate;
 mod hunt;
 mod run;
 mod shrink;
@@ -38,6 +39,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Whether planted bugs are found, and how fast.
     Bugs(bugs::BugsArgs),
+    /// Whether runs are functions of their seeds.
+    Gate(gate::GateArgs),
     /// How fast it is.
     Bench(bench::BenchArgs),
 }
@@ -82,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Shrink(args) => shrink::main(args, cli.json),
         Command::Explain(args) => explain::main(args, cli.json),
         Command::Bugs(args) => bugs::main(args, cli.json),
+        Command::Gate(args) => gate::main(args, cli.json),
         Command::Bench(args) => bench::main(args, cli.json),
     };
     match found {

@@ -18,7 +18,7 @@ use tidelog_driver::With;
 use tidelog_io_sim::{
     Net, Sim,
     client::ClientSettings,
-    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes},
+    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes, Role},
     wire::{BrokerId, ClientId},
 };
 
@@ -84,6 +84,8 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let caught_up = after_heal.behind.is_empty();
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
+        stop_clients(&world);
+        liveness::quiet(&world).await;
     }
     let mut observed = collect::everything(&world, &cluster).await;
     observed.after_heal = Some(after_heal);
@@ -139,6 +141,14 @@ async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
         clients[&step.client].take(step);
     }
     sleep(until(length_ms)).await;
+}
+
+/// Ends the clients: what they still ask for would come while the log is read.
+fn stop_clients(world: &World) {
+    let nodes = world.nodes.list().into_iter();
+    for client in nodes.filter(|node| world.nodes.role(*node) == Role::Client) {
+        world.nodes.process(client).retire();
+    }
 }
 
 /// Reads every entity once more: through the log, then by a query that sees no less.

@@ -9,6 +9,7 @@
 mod cluster;
 pub mod dice;
 pub mod explain;
+pub mod gate;
 pub mod history;
 pub mod linear;
 pub mod log;

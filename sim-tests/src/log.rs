@@ -99,9 +99,9 @@ impl LogView {
 
 impl Logged {
     fn new(topic: Topic, record: Record) -> Self {
-        let Record { offset, time, key, payload } = record;
+        let Record { offset, time, key, payload, trace: _ } = record;
         let message = match topic {
-            Topic::Changelog(_) | Topic::Owners => None,
+            Topic::Changelog(_) | Topic::Owners | Topic::EntityChanges => None,
             _ => Some(Message::decode(topic, &payload)),
         };
         Self { offset: offset.0, time_ms: time.as_millis(), key, payload: Some(payload), message }

@@ -51,7 +51,6 @@ struct Json<'o> {
     events: u64,
     virtual_ms: u64,
     faults: BTreeMap<&'o str, u64>,
-    operations: &'o BTreeMap<&'static str, u64>,
     violation: Option<ViolationJson<'o>>,
     reproduce: &'o str,
 }
@@ -61,7 +60,6 @@ struct ViolationJson<'o> {
     oracle: &'o str,
     signature: &'o str,
     message: &'o str,
-    at_ms: u64,
 }
 
 impl Outcome {
@@ -92,12 +90,10 @@ impl Outcome {
                 .filter(|(_, count)| **count > 0)
                 .map(|it| (*it.0, *it.1))
                 .collect(),
-            operations: &self.operations,
             violation: self.violation().map(|violation| ViolationJson {
                 oracle: &violation.oracle,
                 signature: &violation.signature,
                 message: &violation.message,
-                at_ms: violation.at_us / 1_000,
             }),
             reproduce: &self.reproduce,
         };

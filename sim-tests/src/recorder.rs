@@ -51,6 +51,8 @@ pub struct Owner {
     pub process: Box<str>,
     /// How far it has read each input.
     pub progress: BTreeMap<Topic, u64>,
+    /// How far what it has read is committed.
+    pub committed: BTreeMap<Topic, u64>,
 }
 
 /// An operation that was begun.
@@ -117,6 +119,15 @@ impl Recorder {
         owners.push(owner);
     }
 
+    /// What a process has read of a task's inputs is committed so far.
+    pub fn committed(&self, task: TaskId, process: &str, positions: &BTreeMap<Topic, u64>) {
+        let mut recorded = self.look();
+        let owners = recorded.owners.entry(task).or_default();
+        if let Some(owner) = owners.iter_mut().find(|it| *it.process == *process) {
+            owner.committed.clone_from(positions);
+        }
+    }
+
     /// A process has to restore a task again: what it had read counts no more.
     pub fn begins_again(&self, task: TaskId, process: &str) {
         let mut recorded = self.look();
@@ -169,5 +180,38 @@ impl Recorder {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelog_core::{PartitionId, ServiceName};
+    use tidelog_io_sim::{Options, wire::ClientId};
+
+    use super::*;
+
+    /// What was wrong: a node that was cut off restored a task that another one had long owned, learnt that
+    /// it had lost it, and the task counted as owned by nobody (seed 246929719672850).
+    #[test]
+    fn a_zombie_that_learns_that_it_has_lost_a_task_takes_it_from_nobody() {
+        let run = Sim::run(Options::calm(1), |sim| async move {
+            let recorder = Recorder::new(&sim);
+            let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(0) };
+            let owner = |node, process: &str, read| Owner {
+                node: Node::Client(ClientId(node)),
+                process: process.into(),
+                progress: BTreeMap::from([(Topic::EntityPatches, read)]),
+                committed: BTreeMap::new(),
+            };
+            recorder.runs(task, owner(1, "node1", 7));
+            recorder.runs(task, owner(2, "node2", 3));
+            recorder.read(task, "node1", Topic::EntityPatches, 9);
+            assert_eq!(recorder.owner(task), Some(Node::Client(ClientId(2))));
+            recorder.runs_no_more(task, "node2");
+            assert_eq!(recorder.look().owners[&task], [owner(1, "node1", 9)]);
+            recorder.begins_again(task, "node1");
+            assert!(recorder.look().owners[&task][0].progress.is_empty());
+        });
+        assert_eq!(run.outcome, Ok(()));
     }
 }

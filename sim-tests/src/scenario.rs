@@ -35,6 +35,12 @@ impl Scenario {
             ..Self::USUAL
         },
         Self {
+            name: "brief",
+            what: "as cluster, for three seconds: many runs in little time",
+            size: Size { length_ms: 3_000, ..Size::USUAL },
+            ..Self::USUAL
+        },
+        Self {
             name: "calm",
             what: "three brokers, two nodes, and no faults",
             strikes: |_| false,

@@ -71,6 +71,7 @@ macro_rules! general_laws {
                 reading_can_begin_anywhere
                 ten_thousand_records_are_read_once_in_order
                 keys_and_payloads_of_any_bytes_come_back
+                records_belong_to_the_trace_that_they_were_given
                 sleeping_ends_when_it_should
             }
             histories {

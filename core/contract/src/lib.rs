@@ -55,6 +55,9 @@ macro_rules! query_tests {
     ($fresh:expr) => {
         $crate::query_laws! { law_tests $fresh }
     };
+    ($fresh:expr, if $is_there:path) => {
+        $crate::query_laws! { law_tests_where ($fresh, $is_there) }
+    };
 }
 
 /// The laws of backends whose retention can be told to hurry, as `#[test]`s.

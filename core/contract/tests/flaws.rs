@@ -16,7 +16,7 @@ use tidelog_core::Layout;
 type Law = fn(Fresh<'_, Memory>);
 
 /// Each flaw, and the laws that must find it. Others may, too.
-const FOUND: [(Flaw, &[&str]); 34] = [
+const FOUND: [(Flaw, &[&str]); 35] = [
     (
         Flaw::TakesCommitsOfTheEvicted,
         &["an_evicted_owner_can_commit_nothing", "any_history_of_members_counts_every_record_once"],
@@ -78,6 +78,7 @@ const FOUND: [(Flaw, &[&str]); 34] = [
     (Flaw::MixesOutcomes, &["outcomes_come_in_the_order_of_the_records"]),
     (Flaw::AppendsLazily, &["appends_called_in_order_are_appended_in_order"]),
     (Flaw::ReadsTheLastRecordTwice, &["ten_thousand_records_are_read_once_in_order"]),
+    (Flaw::LosesTraces, &["records_belong_to_the_trace_that_they_were_given"]),
     (Flaw::CountsGapsAsRecords, &["the_ends_of_the_inputs_are_reached_by_reading"]),
     (
         Flaw::LosesTheLastRecord,

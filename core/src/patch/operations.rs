@@ -164,7 +164,13 @@ impl fmt::Display for Operations {
 }
 
 impl Serialize for Operations {
+    /// Where people are to read it, it is the JSON value that it is; else, its text.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable()
+            && let Ok(value) = serde_json::from_str::<serde_json::Value>(&self.text)
+        {
+            return value.serialize(serializer);
+        }
         serializer.serialize_str(&self.text)
     }
 }

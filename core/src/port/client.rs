@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Record;
 use crate::{
+    headers::Headers,
     id::PartitionId,
     time::Timestamp,
     topic::{Layout, Offset, Topic},
@@ -20,7 +21,8 @@ pub trait Client: Send + Sync + 'static {
     /// The client's clock.
     fn now(&self) -> Timestamp;
 
-    /// Waits until the clock has got that far.
+    /// Waits for as long as the clock has to go until then. Should it be set in the meantime, that puts
+    /// the end off no further.
     fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> + Send;
 
     /// Appends records, those of one partition in their order. The outcomes come in the order of the
@@ -68,6 +70,8 @@ pub struct Append {
     pub key: Bytes,
     /// The record's payload.
     pub payload: Bytes,
+    /// What it says about itself to outsiders.
+    pub headers: Headers,
 }
 
 /// What became of an append.

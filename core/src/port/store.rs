@@ -17,12 +17,23 @@ pub trait Store: Send + Sync + 'static {
     /// The tables of one task.
     type Tables: Tables + Send + Sync;
 
+    /// The tables of one task as they were at one moment.
+    type Frozen: Tables + Send;
+
     /// Opens the tables of a task, empty where there are none.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
     fn open(&self, task: TaskId) -> Result<Opened<Self::Tables>, StoreError>;
+
+    /// The tables of a task as they are now, whatever is applied later: for queries. It is not called
+    /// while anything of the task is being applied or cleared.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn freeze(&self, task: TaskId) -> Result<Self::Frozen, StoreError>;
 
     /// Writes what some tasks did, all of it or nothing.
     ///

@@ -113,7 +113,8 @@ pub trait Session {
 pub enum Wait {
     /// Not at all: [`Event::Idle`] says that there is nothing to read.
     No,
-    /// Until then at most.
+    /// Until then at most, or for as long as the clock had to go when the wait began: setting it puts
+    /// the end off no further.
     Until(Timestamp),
     /// For as long as it takes.
     Forever,

@@ -23,7 +23,7 @@ use tidelog_core::{
 };
 use tracing::warn;
 
-use crate::{ConnectError, Settings, context, record};
+use crate::{ConnectError, Settings, context, headers, record};
 
 /// Bytes of records that wait to be in the log.
 const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -130,7 +130,8 @@ impl Work {
             let message = BaseRecord::with_opaque_to(&topic, pending)
                 .partition(record::number(record.partition))
                 .key(&record.key[..])
-                .payload(&record.payload[..]);
+                .payload(&record.payload[..])
+                .headers(headers::of(record.topic, &record.headers));
             let (error, refused) = match self.producer.send(message) {
                 Ok(()) => return,
                 Err((error, message)) => (error, message.delivery_opaque),

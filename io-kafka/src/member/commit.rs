@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     changelog::{POSITIONS_KEY, Progress, progress_value, row_key},
-    record,
+    headers, record,
     session::Told,
 };
 
@@ -55,8 +55,9 @@ impl<S: Store> Member<'_, S> {
         let tasks = &pending.commit.tasks;
         if let Some(gone) = tasks.iter().find(|done| !self.group.holds(done.partition)) {
             let reason = format!("{} has gone to another owner", self.task(gone.partition));
-            return self.tell(Told::Committed(CommitOutcome::Rejected(reason.into())));
+            return self.failed(tasks, CommitOutcome::Rejected(reason.into()));
         }
+        self.shared.board.committing(self.session, self.spec.name, tasks);
         match self.transact(tasks) {
             Ok(ends) => self.committed(pending.commit, &ends),
             // The members of the group have changed, and we may still be one with the same partitions:
@@ -67,16 +68,16 @@ impl<S: Store> Member<'_, S> {
                 self.commit = Some(Pending { again_at, ..pending });
             }
             Err(Failure::OtherGeneration(reason) | Failure::Aborted(reason)) => {
-                self.tell(Told::Committed(CommitOutcome::Rejected(reason.into())));
+                self.failed(tasks, CommitOutcome::Rejected(reason.into()));
             }
             Err(Failure::Never(reason)) => {
                 self.replace_producer();
-                self.tell(Told::Committed(CommitOutcome::Rejected(reason.into())));
+                self.failed(tasks, CommitOutcome::Rejected(reason.into()));
             }
             Err(Failure::Unknown(reason)) => {
                 warn!(service = %self.spec.name, reason, "it is not known what became of a commit");
                 self.replace_producer();
-                self.tell(Told::Committed(CommitOutcome::Unknown(reason.into())));
+                self.failed(tasks, CommitOutcome::Unknown(reason.into()));
             }
         }
     }
@@ -93,11 +94,11 @@ impl<S: Store> Member<'_, S> {
             self.send(producer, done)?;
             let place = (&changelog[..], done.partition);
             for (table, key, row) in done.rows.iter() {
-                producer.send(place, &row_key(table, key), row.map(|row| &row[..]), 0)?;
+                producer.send(place, &row_key(table, key), row.map(|row| &row[..]), None, 0)?;
             }
             let (positions, task_time) = (done.positions.clone(), done.task_time);
             let progress = progress_value(&Progress { positions, task_time });
-            producer.send(place, &POSITIONS_KEY, Some(&progress), number)?;
+            producer.send(place, &POSITIONS_KEY, Some(&progress), None, number)?;
         }
         let reports: BTreeMap<usize, Offset> = producer.commit()?.into_iter().collect();
         let end = |(number, _)| {
@@ -110,8 +111,10 @@ impl<S: Store> Member<'_, S> {
     fn send(&self, producer: &TransactionalProducer, done: &TaskCommit) -> Result<(), Failure> {
         for send in &done.sends {
             let topic = self.settings.topic(send.topic);
-            let to =
-                |partition| producer.send((&topic, partition), &send.key, Some(&send.payload), 0);
+            let to = |partition| {
+                let headers = Some(headers::of(send.topic, &send.headers));
+                producer.send((&topic, partition), &send.key, Some(&send.payload), headers, 0)
+            };
             match send.destination {
                 Destination::Partition(partition) => to(partition)?,
                 Destination::Every => self.settings.layout.all().try_for_each(to)?,
@@ -148,11 +151,24 @@ impl<S: Store> Member<'_, S> {
             changelog: *changelog,
             task_time: done.task_time,
         };
-        let batches = commit.tasks.into_iter().zip(ends).map(batch).collect();
-        match self.store.apply(self.session, batches) {
-            Ok(()) => self.tell(Told::Committed(CommitOutcome::Committed)),
+        let batches: Vec<_> = commit.tasks.into_iter().zip(ends).map(batch).collect();
+        let settled: Vec<_> =
+            batches.iter().map(|batch| (batch.task, batch.positions.clone())).collect();
+        match self.shared.store.apply(self.session, batches) {
+            Ok(()) => {
+                for (task, positions) in settled {
+                    self.shared.board.settled(self.session, task, &positions);
+                }
+                self.tell(Told::Committed(CommitOutcome::Committed));
+            }
             Err(error) => self.end(SessionError::Fatal(error.to_string().into())),
         }
+    }
+
+    /// Tells that a commit has not become real, as far as is known.
+    fn failed(&self, tasks: &[TaskCommit], outcome: CommitOutcome) {
+        self.shared.board.failed(self.session, self.spec.name, tasks);
+        self.tell(Told::Committed(outcome));
     }
 
     /// Has the broker end what is open, and goes on with another producer. One that was fenced does not

@@ -136,7 +136,7 @@ impl<S: Store> Equipment<S> {
             name: self.name.clone(),
             tell: self.tell.clone(),
             credit: Arc::clone(&self.credit),
-            store: Arc::clone(&self.shared.store),
+            shared: Arc::clone(&self.shared),
             readers: BTreeMap::new(),
             restoring: BTreeMap::new(),
             commit: None,

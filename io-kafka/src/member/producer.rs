@@ -11,6 +11,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::ConsumerGroupMetadata,
     error::{KafkaError, RDKafkaErrorCode},
+    message::OwnedHeaders,
     producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
 };
 use tidelog_core::{Offset, PartitionId, port::SessionError};
@@ -108,20 +109,24 @@ impl TransactionalProducer {
         (topic, partition): (&str, PartitionId),
         key: &[u8],
         payload: Option<&[u8]>,
+        headers: Option<OwnedHeaders>,
         number: usize,
     ) -> Result<(), Failure> {
         let deadline = self.deadline();
+        let mut headers = headers;
         loop {
             let mut message = BaseRecord::with_opaque_to(topic, number)
                 .partition(record::number(partition))
                 .key(key);
             message.payload = payload;
+            message.headers = headers;
             match self.producer.send(message) {
                 Ok(()) => return Ok(()),
-                Err((error, _))
+                Err((error, refused))
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
                         && Instant::now() < deadline =>
                 {
+                    headers = refused.headers;
                     thread::sleep(DELIVERED_POLL);
                 }
                 Err((error, _)) => return Err(self.abort(&format!("sending to {topic}"), &error)),

@@ -197,6 +197,8 @@ impl<S: Store> Member<'_, S> {
             if let Err(error) = self.find_lost_inputs() {
                 self.end(error);
             }
+        } else if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            debug!(service = %self.spec.name, "no broker can be reached: reading waits");
         } else {
             warn!(service = %self.spec.name, %error, "reading goes on");
         }

@@ -66,7 +66,8 @@ fn timestamps(topic: Topic) -> &'static str {
         | Topic::Connections
         | Topic::DeviceUpdates
         | Topic::Owners
-        | Topic::DeadLetters => "LogAppendTime",
+        | Topic::DeadLetters
+        | Topic::EntityChanges => "LogAppendTime",
     }
 }
 

@@ -1,7 +1,10 @@
 //! The laws of the ports, put to a real broker.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -9,14 +12,15 @@ use std::{
 use futures_channel::oneshot;
 use rdkafka::{TopicPartitionList, admin::AdminOptions};
 use tempfile::TempDir;
-use tidelog_contract::{Backend, Trimming};
+use tidelog_contract::{Answering, Backend, Trimming};
 use tidelog_core::{Layout, Offset, PartitionId, ServiceName, Topic};
-use tidelog_io_kafka::{KafkaClient, KafkaTransport, Settings, Topics};
+use tidelog_io_kafka::{KafkaClient, KafkaSnapshots, KafkaTransport, Settings, Topics};
 use tidelog_io_local::FjallStore;
 
 use crate::broker::{self, broker};
 
 tidelog_contract::contract_tests!(fresh, if broker::is_there);
+tidelog_contract::query_tests!(fresh, if broker::is_there);
 tidelog_contract::retention_tests!(fresh, if broker::is_there);
 
 /// Bytes of the cache of a test's store.
@@ -35,11 +39,15 @@ const TOPICS: [Topic; 8] = [
 ];
 
 fn fresh(layout: Layout) -> Kafka {
-    let settings = Settings { fetch_wait: Duration::from_millis(10), ..broker::settings(layout) };
+    let settings = Settings {
+        fetch_wait: Duration::from_millis(10),
+        query_wait: Duration::from_millis(200),
+        ..broker::settings(layout)
+    };
     let topics = Topics::connect(&settings).expect("a client");
     topics.create(TOPICS).expect("topics of our own");
     let folder = tempfile::tempdir().expect("a folder for the test");
-    Kafka { settings, folder, nodes: AtomicU32::new(0) }
+    Kafka { settings, folder, nodes: AtomicU32::new(0), asked: Mutex::default() }
 }
 
 /// Topics of one test on the broker.
@@ -48,6 +56,18 @@ struct Kafka {
     /// The stores of the nodes.
     folder: TempDir,
     nodes: AtomicU32,
+    /// The node that is asked, until it is the next one that is wanted.
+    asked: Mutex<Option<KafkaTransport<FjallStore>>>,
+}
+
+impl Kafka {
+    fn node(&self) -> KafkaTransport<FjallStore> {
+        let number = self.nodes.fetch_add(1, Ordering::Relaxed);
+        let node = format!("node-{number}");
+        let folder = self.folder.path().join(&node);
+        let store = FjallStore::open(&folder, CACHE_BYTES).expect("a folder of our own");
+        KafkaTransport::new(Settings { node, ..self.settings.clone() }, store)
+    }
 }
 
 impl Backend for Kafka {
@@ -58,11 +78,8 @@ impl Backend for Kafka {
 
     /// Another node, with a store of its own.
     fn transport(&self) -> KafkaTransport<FjallStore> {
-        let number = self.nodes.fetch_add(1, Ordering::Relaxed);
-        let node = format!("node-{number}");
-        let folder = self.folder.path().join(&node);
-        let store = FjallStore::open(&folder, CACHE_BYTES).expect("a folder of our own");
-        KafkaTransport::new(Settings { node, ..self.settings.clone() }, store)
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        asked.unwrap_or_else(|| self.node())
     }
 
     fn client(&self) -> KafkaClient {
@@ -76,6 +93,18 @@ impl Backend for Kafka {
     async fn evict(&self, service: ServiceName) {
         let group = self.settings.group(service);
         beside(move || broker().evict(&group)).await;
+    }
+}
+
+impl Answering for Kafka {
+    type Snapshots = KafkaSnapshots<FjallStore>;
+
+    /// Of the next node.
+    fn snapshots(&self) -> KafkaSnapshots<FjallStore> {
+        let node = self.node();
+        let snapshots = node.snapshots();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
+        snapshots
     }
 }
 

@@ -13,7 +13,8 @@ use rdkafka::{
 };
 use tempfile::TempDir;
 use tidelog_core::{
-    Layout, Offset, Overlay, PartitionId, ServiceName, Spec, TableId, Tables, Timestamp, Topic,
+    Headers, Layout, Offset, Overlay, PartitionId, ServiceName, Spec, TableId, Tables, Timestamp,
+    Topic,
     port::{
         Append, AppendOutcome, Client, Commit, CommitOutcome, Event, Restored, Session,
         SessionError, TaskCommit, Transport, Wait,
@@ -160,6 +161,7 @@ fn what_a_member_does_not_take_for_long_is_not_lost() {
             partition: ONLY,
             key: Bytes::from_static(b"k"),
             payload: vec![0; 500_000].into(),
+            headers: Headers::default(),
         };
         let client = KafkaClient::connect(&world.settings).expect("a client");
         let append = async {
@@ -201,7 +203,13 @@ impl World {
     async fn append(&self, count: usize) {
         let client = KafkaClient::connect(&self.settings).expect("a client");
         let (key, payload) = (Bytes::from_static(b"k"), Bytes::from_static(b"v"));
-        let record = Append { topic: Topic::EntityPatches, partition: ONLY, key, payload };
+        let record = Append {
+            topic: Topic::EntityPatches,
+            partition: ONLY,
+            key,
+            payload,
+            headers: Headers::default(),
+        };
         let outcomes = client.append(vec![record; count]).await;
         assert!(outcomes.iter().all(|outcome| matches!(outcome, AppendOutcome::Appended(_))));
     }

@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_core::{
-    Destination, Layout, Offset, Outgoing, Overlay, PartitionId, TableId, Tables, Timestamp, Topic,
+    Destination, Headers, Layout, Offset, Outgoing, Overlay, PartitionId, TableId, Tables,
+    Timestamp, Topic,
     limits::RETENTION_SHORT,
     port::{
         Append, Client, Commit, Event, Session, Snapshots, Store, StoreBatch, TaskCommit, TaskId,
@@ -61,7 +62,15 @@ fn a_torn_last_batch_is_cut_off_and_nothing_else() {
     pollster::block_on(async {
         append(&client, Topic::EntityUpdates, 3).await;
         let (topic, key, payload) = (Topic::EntityUpdates, Bytes::new(), noise.clone());
-        client.append(vec![Append { topic, partition: PARTITION, key, payload }]).await;
+        client
+            .append(vec![Append {
+                topic,
+                partition: PARTITION,
+                key,
+                payload,
+                headers: Headers::default(),
+            }])
+            .await;
     });
     drop(client);
     log.crash();
@@ -218,6 +227,7 @@ fn a_commit_with_something_wrong_in_it_leaves_no_trace() {
         destination: Destination::Partition(PartitionId(partition)),
         key: Bytes::new(),
         payload: Bytes::new(),
+        headers: Headers::default(),
     };
     pollster::block_on(async {
         let mut session = log.transport().join(&READER).await.expect("a session");

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tidelog_core::{
-    Layout, Offset, PartitionId, ServiceName, Spec, Timestamp, Topic,
+    Headers, Layout, Offset, PartitionId, ServiceName, Spec, Timestamp, Topic,
     limits::{RETENTION_MEDIUM, RETENTION_SHORT},
     port::{
         Append, Client, ClientError, Commit, CommitOutcome, Event, Session, TaskCommit, Transport,
@@ -95,6 +95,7 @@ fn of_a_compacted_topic_the_last_record_of_each_key_stays() {
                 partition: PARTITION,
                 key: Bytes::from_static(key.as_bytes()),
                 payload: Bytes::from_static(payload.as_bytes()),
+                headers: Headers::default(),
             };
             client.append(vec![append]).await;
         }
@@ -153,7 +154,13 @@ pub(crate) async fn commit(session: &mut impl Session, next: Offset) {
 pub(crate) async fn append(client: &LocalClient, topic: Topic, count: usize) {
     for _ in 0..count {
         let payload = Bytes::from(vec![7; 500]);
-        let append = Append { topic, partition: PARTITION, key: Bytes::new(), payload };
+        let append = Append {
+            topic,
+            partition: PARTITION,
+            key: Bytes::new(),
+            payload,
+            headers: Headers::default(),
+        };
         client.append(vec![append]).await;
     }
 }

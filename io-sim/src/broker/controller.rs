@@ -33,6 +33,10 @@ pub struct Controller {
 /// So many producer ids a broker gets at once, as in Kafka.
 const PRODUCER_IDS: u64 = 1000;
 
+/// A controller whose timer goes off later than this has stood still, and has not read what brokers have
+/// sent in the meantime. A quorum has another leader by then, who gives everybody a whole session.
+const TICKS_LATE_MS_MAX: u64 = 10;
+
 impl Controller {
     /// The controller of a cluster that nobody has joined yet.
     pub fn new(config: Config) -> Self {
@@ -58,7 +62,10 @@ impl Controller {
         match input {
             Input::Request { token, request, .. } => self.serve(now, token, request),
             Input::Tick => {
-                self.armed = None;
+                let due = self.armed.take();
+                if due.is_some_and(|due| now.instant.ms_since(due) > TICKS_LATE_MS_MAX) {
+                    self.heard.clear();
+                }
                 self.expire_sessions(now.instant);
             }
             // It asks nobody, and has no log to maintain.

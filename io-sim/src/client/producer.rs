@@ -8,7 +8,7 @@ pub(crate) use idempotent::{Appender, Producer};
 pub(crate) use transactional::{TransactionError, TransactionalProducer};
 
 use bytes::Bytes;
-use tidelog_core::Offset;
+use tidelog_core::{Offset, TraceContext, headers::TRACEPARENT};
 
 use crate::wire::Record;
 
@@ -18,15 +18,23 @@ pub(crate) struct Unsent {
     pub(crate) key: Bytes,
     /// None is a tombstone.
     pub(crate) value: Option<Bytes>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Unsent {
     /// As it travels.
     pub(super) fn to_record(&self) -> Record {
-        match &self.value {
+        let mut record = match &self.value {
             Some(value) => Record::new(self.key.clone(), value.clone()),
             None => Record::tombstone(self.key.clone()),
-        }
+        };
+        record.headers.extend(
+            self.trace.map(|trace| {
+                (Bytes::from_static(TRACEPARENT.as_bytes()), trace.to_string().into())
+            }),
+        );
+        record
     }
 
     fn bytes(&self) -> usize {

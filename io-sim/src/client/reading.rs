@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidelog_core::{Offset, Timestamp, port::Record};
+use tidelog_core::{Offset, Timestamp, TraceContext, headers::TRACEPARENT, port::Record};
 
 use super::{Cluster, Failure, Leader, Place, millis};
 use crate::{
@@ -40,12 +40,13 @@ pub(crate) struct LogRecord {
     pub(crate) key: Bytes,
     /// None is a tombstone.
     pub(crate) value: Option<Bytes>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl From<LogRecord> for Record {
     fn from(record: LogRecord) -> Self {
-        let LogRecord { offset, time, key, value } = record;
-        Self { offset, time, key, payload: value.unwrap_or_default() }
+        let LogRecord { offset, time, key, value, trace } = record;
+        Self { offset, time, key, payload: value.unwrap_or_default(), trace }
     }
 }
 
@@ -263,11 +264,19 @@ fn committed(from: Offset, fetched: &Fetched) -> Chunk {
                     time,
                     key: record.key.clone().unwrap_or_default(),
                     value: record.value.clone(),
+                    trace: trace(record),
                 }));
             }
         }
     }
     chunk
+}
+
+/// The trace that a record says it belongs to.
+fn trace(record: &wire::Record) -> Option<TraceContext> {
+    let mut headers = record.headers.iter();
+    let (_, value) = headers.find(|(name, _)| name == TRACEPARENT)?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// `fetch.max.bytes`.

@@ -218,7 +218,7 @@ async fn begun(cluster: Cluster) -> TransactionalProducer {
 }
 
 fn unsent(value: &'static str) -> Unsent {
-    Unsent { key: "k".into(), value: Some(value.into()) }
+    Unsent { key: "k".into(), value: Some(value.into()), trace: None }
 }
 
 fn joined(generation: i32) -> Reply {

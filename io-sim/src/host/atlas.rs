@@ -2,21 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::wire::{BrokerId, Image};
+use crate::wire::{BrokerEpoch, BrokerId, Image};
 
 /// Which brokers are not well, and until when. In a plan that is safe, at most a minority of them are
 /// at any time, and of every partition there stays an in-sync copy that has lost nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Atlas {
     brokers: BTreeSet<BrokerId>,
     unwell: BTreeMap<BrokerId, u64>,
+    /// The brokers that have lost something, and as whom they were registered then.
+    lost: BTreeMap<BrokerId, Option<BrokerEpoch>>,
+    /// Until when the controller does not hear of brokers that are well.
+    controller_out_until: u64,
 }
 
 impl Atlas {
     /// The atlas of those brokers, all of them well.
     #[must_use]
     pub fn new(brokers: impl IntoIterator<Item = BrokerId>) -> Self {
-        Self { brokers: brokers.into_iter().collect(), unwell: BTreeMap::new() }
+        Self { brokers: brokers.into_iter().collect(), ..Self::default() }
     }
 
     /// Whether a broker may be stopped, paused or cut off for some time.
@@ -30,6 +34,9 @@ impl Atlas {
     #[must_use]
     pub fn may_lose(&self, broker: BrokerId, image: Option<&Image>, now_ms: u64) -> bool {
         let Some(image) = image else { return false };
+        if now_ms < self.controller_out_until {
+            return false;
+        }
         let unwell: BTreeSet<_> = self.unwell(Some(image), now_ms).collect();
         let is_other = |it: &BrokerId| *it != broker && !unwell.contains(it);
         self.may_stop(broker, Some(image), now_ms)
@@ -42,9 +49,29 @@ impl Atlas {
         *until = until_ms.max(*until);
     }
 
-    /// All brokers are well.
+    /// A broker loses what has not reached its disk. Until it is registered anew it counts as in sync
+    /// where it may not be.
+    pub fn loses(&mut self, broker: BrokerId, image: Option<&Image>) {
+        let registered = image.and_then(|image| image.brokers.get(&broker));
+        self.lost.insert(broker, registered.map(|it| it.epoch));
+    }
+
+    /// Whether the controller may be out of reach. While a broker has lost something it may not: those
+    /// who have it could all be fenced before that one, who would then be the last in sync.
+    #[must_use]
+    pub fn may_stop_controller(&self, image: Option<&Image>, now_ms: u64) -> bool {
+        !self.unwell(image, now_ms).any(|broker| self.lost.contains_key(&broker))
+    }
+
+    /// The controller is out of reach until then.
+    pub fn controller_stopped(&mut self, until_ms: u64) {
+        self.controller_out_until = self.controller_out_until.max(until_ms);
+    }
+
+    /// All brokers are well, and the controller is.
     pub fn heal(&mut self) {
-        self.unwell.clear();
+        let brokers = std::mem::take(&mut self.brokers);
+        *self = Self { brokers, ..Self::default() };
     }
 
     fn unwell<'a>(
@@ -54,7 +81,12 @@ impl Atlas {
     ) -> impl Iterator<Item = BrokerId> + 'a {
         let is_unwell = move |broker: &BrokerId| {
             let Some(until) = self.unwell.get(broker) else { return false };
-            *until > now_ms || image.is_some_and(|image| !is_in_sync(image, *broker))
+            let is_back = |image: &Image| {
+                let registered = image.brokers.get(broker).map(|it| it.epoch);
+                self.lost.get(broker).is_none_or(|lost| *lost != registered)
+            };
+            *until > now_ms
+                || image.is_some_and(|image| !is_back(image) || !is_in_sync(image, *broker))
         };
         self.brokers.iter().copied().filter(is_unwell)
     }
@@ -108,6 +140,28 @@ mod tests {
         assert!(!atlas.may_lose(ALL[0], Some(&image(&ALL[..1])), 0));
         assert!(atlas.may_lose(ALL[1], Some(&image(&ALL[..1])), 0), "it has no copy to lose");
         assert!(!atlas.may_lose(ALL[0], None, 0), "where nothing is known, nothing is risked");
+    }
+
+    #[test]
+    fn a_broker_that_has_lost_something_is_well_once_it_is_registered_anew() {
+        let mut atlas = Atlas::new(ALL);
+        let mut image = image(&ALL);
+        atlas.stopped(ALL[2], 1000);
+        atlas.loses(ALL[2], Some(&image));
+        assert!(!atlas.may_stop(ALL[0], Some(&image), 5000), "nobody knows yet that it was away");
+        assert!(!atlas.may_stop_controller(Some(&image), 5000));
+        image.brokers.get_mut(&ALL[2]).expect("a broker").epoch = BrokerEpoch(7);
+        assert!(atlas.may_stop(ALL[0], Some(&image), 5000));
+        assert!(atlas.may_stop_controller(Some(&image), 5000));
+    }
+
+    #[test]
+    fn nobody_loses_anything_while_the_controller_is_out_of_reach() {
+        let mut atlas = Atlas::new(ALL);
+        atlas.controller_stopped(1000);
+        assert!(!atlas.may_lose(ALL[0], Some(&image(&ALL)), 999));
+        assert!(atlas.may_stop(ALL[0], Some(&image(&ALL)), 999));
+        assert!(atlas.may_lose(ALL[0], Some(&image(&ALL)), 1000));
     }
 
     #[test]

@@ -156,12 +156,26 @@ impl Chaos {
             }
         })?;
         self.broker_is_out(broker, time(draw));
+        if loses {
+            lock(&self.0.atlas).loses(broker, self.image().as_deref());
+        }
+        Some(draw)
+    }
+
+    /// Whether a fault strikes that keeps the controller from hearing of brokers for some time.
+    fn strikes_controller(&self, kind: FaultKind, time: impl Fn(Draw) -> Duration) -> Option<Draw> {
+        let may = |_| {
+            let (atlas, image) = (lock(&self.0.atlas), self.image());
+            atlas.may_stop_controller(image.as_deref(), self.now_ms())
+        };
+        let draw = self.sim().fault_if(kind, self.entity(Node::Controller), may)?;
+        let until = self.now_ms() + in_ms(time(draw)) + SESSIONS_MS;
+        lock(&self.0.atlas).controller_stopped(until);
         Some(draw)
     }
 
     fn broker_is_out(&self, broker: BrokerId, time: Duration) {
-        let millis = u64::try_from(time.as_millis()).expect("seconds");
-        let until = self.now_ms() + millis + SETTLE_MS;
+        let until = self.now_ms() + in_ms(time) + SETTLE_MS;
         lock(&self.0.atlas).stopped(broker, until);
     }
 }
@@ -171,6 +185,13 @@ const LOGS_EVERY_TICKS: u64 = 5;
 
 /// After a broker is back it takes some time until the controller knows that it had been away.
 const SETTLE_MS: u64 = 1_000;
+
+/// After the controller is back it takes so long at most until it knows which brokers are away.
+const SESSIONS_MS: u64 = 4_000;
+
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("seconds")
+}
 
 impl fmt::Debug for Chaos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

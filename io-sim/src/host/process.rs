@@ -163,7 +163,7 @@ impl Process {
     }
 
     /// Ends it for good: whoever was to start it again does not.
-    pub(super) fn retire(&self) {
+    pub fn retire(&self) {
         self.kill();
         lock(&self.0.status).starts += 1;
     }

@@ -141,8 +141,8 @@ fn begin<'a>(cluster: &'a Cluster, appender: &Appender, call: Call) -> LocalBoxF
     match call {
         Call::Append { records, outcomes } => {
             let unsent = |it: Append| {
-                let value = Some(it.payload);
-                ((it.topic, it.partition), Unsent { key: it.key, value })
+                let (value, trace) = (Some(it.payload), it.headers.trace);
+                ((it.topic, it.partition), Unsent { key: it.key, value, trace })
             };
             let delivered = appender.append(records.into_iter().map(unsent).collect());
             // It goes on whether anybody waits for it or not.

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use tidelog_core::{
@@ -234,9 +233,7 @@ impl<S: Store> Work<S> {
     /// The records of each partition: what was sent, and what the changelogs are told.
     fn records(&self, commit: &Commit) -> BTreeMap<Place, Vec<Unsent>> {
         let mut records: BTreeMap<Place, Vec<Unsent>> = BTreeMap::new();
-        let mut push = |place: Place, key: Bytes, value: Option<Bytes>| {
-            records.entry(place).or_default().push(Unsent { key, value });
-        };
+        let mut push = |place: Place, record| records.entry(place).or_default().push(record);
         for task in &commit.tasks {
             for send in &task.sends {
                 let partitions = match send.destination {
@@ -244,13 +241,14 @@ impl<S: Store> Work<S> {
                     Destination::Every => self.home.settings.layout.all().collect(),
                 };
                 for partition in partitions {
-                    let value = Some(send.payload.clone());
-                    push((send.topic, partition), send.key.clone(), value);
+                    let (key, value) = (send.key.clone(), Some(send.payload.clone()));
+                    let record = Unsent { key, value, trace: send.headers.trace };
+                    push((send.topic, partition), record);
                 }
             }
             let changelog = Topic::Changelog(self.spec.name);
             for (key, value) in changelog::encode(task) {
-                push((changelog, task.partition), key, value);
+                push((changelog, task.partition), Unsent { key, value, trace: None });
             }
         }
         records

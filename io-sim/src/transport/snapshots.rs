@@ -16,7 +16,7 @@ use std::{
 use futures_util::future::{Either, select};
 use tidelog_core::{
     Offset, Position, ServiceName, Topic,
-    port::{AskError, Snapshots, TaskCommit, TaskId},
+    port::{AskError, Snapshots, Store, TaskCommit, TaskId},
 };
 
 use crate::{

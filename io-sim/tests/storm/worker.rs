@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_core::{
-    Destination, Offset, Outgoing, Overlay, PartitionId, ReadFault, ServiceName, Spec, TableId,
-    Tables, Timestamp, Topic,
+    Destination, Headers, Offset, Outgoing, Overlay, PartitionId, ReadFault, ServiceName, Spec,
+    TableId, Tables, Timestamp, Topic,
     port::{
         Commit, CommitOutcome, Event, Record, Restored, Session, SessionError, TaskCommit,
         Transport, Wait,
@@ -158,6 +158,7 @@ impl<T: Tables> Task<T> {
                 destination: Destination::Partition(partition),
                 key,
                 payload: format!("{text} {count}").into(),
+                headers: Headers::default(),
             });
         }
         Ok(TaskCommit {

@@ -20,6 +20,7 @@ use crate::{
 
 /// What drivers and calls tell the connection.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are requests")]
 pub(crate) enum Message {
     /// Something about a request.
     Request(Input<oneshot::Sender<Told>>),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidelog_core::{DeviceId, UserId, message::IdempotencyKey};
+use tidelog_core::{DeviceId, TraceContext, UserId, message::IdempotencyKey};
 
 /// What can be set about a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct With {
     pub user: Option<UserId>,
     /// From which device it is asked.
     pub device: Option<DeviceId>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// The longest time between two sendings of a request.

@@ -15,6 +15,7 @@
 //!   whole nor given up.
 //! - A call is told that its request is in the log only once the log has said so.
 //! - A call is told one answer at most. What is over leaves nothing behind.
+//! - A clock that is set back puts no deadline off.
 
 mod answers;
 mod entry;
@@ -22,6 +23,7 @@ mod event;
 mod gathering;
 mod incarnation;
 mod request;
+mod steady;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +46,7 @@ pub(crate) use self::{
 use self::{
     entry::{Alarm, Entry, InLog},
     incarnation::Incarnation,
+    steady::Steady,
 };
 use crate::error::Error;
 
@@ -62,6 +65,8 @@ pub(crate) struct Requests<R> {
     tokens: BTreeMap<Token, Slot>,
     /// When each request wants to be looked at next: one time for each that is under way.
     timers: BTreeSet<(Timestamp, Slot)>,
+    /// The time of the timers. Outside, times are those of the client's clock.
+    steady: Steady,
     /// The greatest task time that was told: no first sending is stamped below it.
     task_time: Timestamp,
     lingering: usize,
@@ -81,6 +86,7 @@ impl<R> Requests<R> {
             current: client,
             tokens: BTreeMap::new(),
             timers: BTreeSet::new(),
+            steady: Steady::default(),
             task_time: Timestamp::ZERO,
             lingering: 0,
             is_closed: false,
@@ -88,12 +94,14 @@ impl<R> Requests<R> {
         }
     }
 
-    /// Takes an input. What is to be done then is among the outputs.
-    pub(crate) fn handle(&mut self, now: Timestamp, input: Input<R>) {
+    /// Takes an input when the clock shows `clock`. What is to be done then is among the outputs.
+    pub(crate) fn handle(&mut self, clock: Timestamp, input: Input<R>) {
+        let now = self.steady.tick(clock);
         match input {
             Input::Submit { token, request, reply } => self.submit(now, token, request, reply),
             Input::Name { token, reply } => self.name(token, reply),
             Input::Wait { token, awaits, deadline, reply } => {
+                let deadline = self.steady.at(deadline);
                 self.wait(now, token, Alarm { awaits, deadline, reply });
             }
             Input::Detach(token) => self.detach(token),
@@ -112,9 +120,16 @@ impl<R> Requests<R> {
         &mut self.outputs
     }
 
-    /// When the next [`Input::Tick`] is wanted, at the latest. One that comes early does no harm.
+    /// Whether an [`Input::Tick`] is due when the clock shows `clock`.
+    pub(crate) fn is_due(&mut self, clock: Timestamp) -> bool {
+        let now = self.steady.tick(clock);
+        self.timers.first().is_some_and(|(at, _)| *at <= now)
+    }
+
+    /// What the clock shows when the next [`Input::Tick`] is wanted, at the latest. One that comes early
+    /// does no harm.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| self.steady.clock(*at))
     }
 
     /// Whether nothing is under way but batches whose callers have got what there was.
@@ -130,8 +145,9 @@ impl<R> Requests<R> {
             Probe::DriverBusy.hit();
             return self.tell(reply, Err(Error::Busy));
         }
-        let first_sent = now.max(self.task_time);
-        Probe::StampedAheadOfClock.hit_if(first_sent > now);
+        let clock = self.steady.clock(now);
+        let first_sent = clock.max(self.task_time);
+        Probe::StampedAheadOfClock.hit_if(first_sent > clock);
         let is_batch = request.is_batch();
         let (name, first_incomplete) = self.next_name();
         let number = name.number;

@@ -87,7 +87,7 @@ fn preflight() -> Response {
 
 /// What a page may send.
 const ALLOWED: &str =
-    "Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Tidelog-Position";
+    "Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Tidelog-Position, traceparent";
 
 /// What a page may read.
 const EXPOSED: &str =

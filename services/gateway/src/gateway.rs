@@ -82,11 +82,18 @@ impl Gateway {
         self.check_database(&collection.database()).await
     }
 
+    /// Refuses what would be written while the log cannot be reached.
+    pub(crate) fn check_log(&self) -> Result<(), Failure> {
+        let away = self.settings().readiness.log_away();
+        away.map_or(Ok(()), |reason| Err(Failure::new(Kind::LogUnreachable, reason)))
+    }
+
     /// Refuses everything until the databases are known.
     pub(crate) fn check_ready(&self) -> Result<(), Failure> {
         if self.driver().is_ready() {
             return Ok(());
         }
+        self.check_log()?;
         Err(Failure::new(Kind::NotReady, "the gateway still reads which databases there are"))
     }
 }

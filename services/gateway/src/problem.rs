@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Busy,
     /// The gateway has just been started, and does not know the databases yet.
     NotReady,
+    /// The log cannot be reached.
+    LogUnreachable,
     /// Tasks of this node do not do their work.
     TasksNotRunning,
     /// The cursor is not one of this list.
@@ -53,7 +55,7 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 12] = [
+    const OWN: [Self; 13] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -63,6 +65,7 @@ impl Kind {
         Self::RequestInFlight,
         Self::Busy,
         Self::NotReady,
+        Self::LogUnreachable,
         Self::TasksNotRunning,
         Self::InvalidCursor,
         Self::UnknownPosition,
@@ -92,6 +95,7 @@ impl Kind {
             Self::RequestInFlight =>      ("request-in-flight",      S::CONFLICT,                        "A request under this key is still under way",   true),
             Self::Busy =>                 ("busy",                   S::SERVICE_UNAVAILABLE,             "Too many requests are under way",               true),
             Self::NotReady =>             ("not-ready",              S::SERVICE_UNAVAILABLE,             "The gateway is not ready yet",                  true),
+            Self::LogUnreachable =>       ("log-unreachable",        S::SERVICE_UNAVAILABLE,             "The log cannot be reached",                     true),
             Self::TasksNotRunning =>      ("tasks-not-running",      S::SERVICE_UNAVAILABLE,             "Some tasks of this node do not do their work",  true),
             Self::UnknownPosition =>      ("unknown-position",       S::BAD_REQUEST,                     "The position is not one of this log",           false),
             Self::InvalidCursor =>        ("invalid-cursor",         S::BAD_REQUEST,                     "The cursor is not one of this list",            false),

@@ -1,4 +1,4 @@
-//! Whether the tasks behind the gateway do their work.
+//! Whether what is behind the gateway does its work.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,35 @@ use crate::json::Json;
 /// What is the matter with each task that does not do its work.
 pub type Ailments = BTreeMap<TaskId, Box<str>>;
 
-/// What `/readyz` asks about the tasks of this node. The default knows of none, and finds no fault.
+/// What the gateway asks about the tasks of this node, and about the log. The default knows of nothing,
+/// and finds no fault.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Option<watch::Receiver<Ailments>>);
+pub struct Readiness {
+    tasks: Option<watch::Receiver<Ailments>>,
+    log: Option<watch::Receiver<Option<Box<str>>>>,
+}
 
 impl Readiness {
     /// Asks what the node's runners tell.
     #[must_use]
     pub fn of(ailments: watch::Receiver<Ailments>) -> Self {
-        Self(Some(ailments))
+        Self { tasks: Some(ailments), log: None }
+    }
+
+    /// Asks as well why the log cannot be reached, if it cannot. Nothing is then written.
+    #[must_use]
+    pub fn and_log(self, log: watch::Receiver<Option<Box<str>>>) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// Why the log cannot be reached, if it cannot.
+    pub(crate) fn log_away(&self) -> Option<Box<str>> {
+        self.log.as_ref()?.borrow().clone()
     }
 
     /// What is to be told of the tasks that do not do their work, if there are any.
     pub(crate) fn complaint(&self) -> Option<Complaint> {
-        let ailments = self.0.as_ref()?.borrow();
+        let ailments = self.tasks.as_ref()?.borrow();
         let (first, reason) = ailments.first_key_value()?;
         let others = match ailments.len() - 1 {
             0 => String::new(),

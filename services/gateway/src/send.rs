@@ -2,7 +2,7 @@
 
 use axum::{http::HeaderMap, response::Response};
 use tidelog_core::{
-    Timestamp,
+    Timestamp, TraceContext,
     message::{Fingerprint, IdempotencyKey},
 };
 use tidelog_driver::{Call, Error, With};
@@ -11,7 +11,7 @@ use crate::{
     again::Again,
     failure::Failure,
     gateway::Gateway,
-    headers::{key::idempotency_key, prefer::Prefer},
+    headers::{key::idempotency_key, prefer::Prefer, trace::trace},
     keys::{Turn, in_flight},
     respond,
 };
@@ -23,6 +23,7 @@ pub(crate) struct Manner {
     pub key: Option<IdempotencyKey>,
     /// How it may be sent again if it gets no answer.
     pub again: Again,
+    trace: Option<TraceContext>,
 }
 
 impl Manner {
@@ -40,7 +41,7 @@ impl Manner {
             fingerprint: fields(),
         });
         let again = if key.is_some() { Again::UnderKey } else { again };
-        Ok(Self { prefer: Prefer::read(headers), key, again })
+        Ok(Self { prefer: Prefer::read(headers), key, again, trace: trace(headers) })
     }
 
     /// How the driver is to send it. `is_known` says that the document is known without the answer.
@@ -51,12 +52,14 @@ impl Manner {
             key: self.key.clone(),
             wants_value: !(is_known || self.prefer.is_minimal()),
             remember: self.prefer.patience().is_some(),
+            trace: self.trace,
             ..With::default()
         }
     }
 
-    /// Waits until it may be sent: until no other request under the key is under way.
+    /// Waits until it may be sent, which is never while the log cannot be reached: until no other request under the key is under way.
     pub(crate) async fn turn(&self, gateway: &Gateway) -> Result<Start, Failure> {
+        gateway.check_log()?;
         let timeout = gateway.settings().answer_timeout;
         let deadline = gateway.driver().now().plus(timeout);
         let turn = match (&self.key, self.prefer.patience()) {

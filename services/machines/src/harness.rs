@@ -129,7 +129,7 @@ impl<S: Service> Harness<S> {
     pub(crate) fn handled(&self, offset: u64, step: &Step) -> (Overlay, Vec<Outgoing>, Timestamp) {
         let mut state = self.state();
         let mut effects = Effects::new(LAYOUT);
-        effects.begin_call();
+        effects.begin_call(None);
         match step {
             Step::Record(time, message) => {
                 state.advance(*time);

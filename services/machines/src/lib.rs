@@ -7,6 +7,7 @@
 //!
 //! There is no clock here, no randomness, no thread, no lock, no file and no hash order.
 
+mod change_stream;
 mod entity_batch;
 mod entity_storage;
 mod exactly_once;
@@ -22,6 +23,7 @@ mod schema_learning_partitioner;
 mod schema_storage;
 mod set_aside;
 
+pub use change_stream::ChangeStream;
 pub use entity_batch::EntityBatch;
 pub use entity_storage::EntityStorage;
 pub use response_accumulator::ResponseAccumulator;

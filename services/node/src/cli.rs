@@ -1,8 +1,11 @@
 //! The words of the command line.
 
+mod cat;
 mod data;
 mod entity;
+mod kafka;
 mod tasks;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,9 +13,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use cat::{CatArgs, From};
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
 pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
+pub(crate) use topics::{Named, TopicsAction, TopicsArgs};
 
 use crate::settings::{Layer, parse_duration};
 
@@ -42,9 +47,11 @@ impl Cli {
             Some(Command::Databases(output)) => *output,
             Some(Command::Import(args)) => args.output,
             Some(Command::Tasks(args)) => args.output(),
-            Some(Command::Serve(_) | Command::Export(_) | Command::Completions(_)) | None => {
-                return false;
-            }
+            Some(Command::Topics(args)) => args.output(),
+            Some(
+                Command::Serve(_) | Command::Export(_) | Command::Cat(_) | Command::Completions(_),
+            )
+            | None => return false,
         };
         output.json
     }
@@ -82,7 +89,7 @@ pub(crate) struct Connection {
 pub(crate) enum Command {
     /// Run a node: log, state and HTTP in one process
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Read an entity
     #[command(after_help = GET_EXAMPLES)]
     Get(GetArgs),
@@ -112,6 +119,12 @@ pub(crate) enum Command {
     /// Look after the tasks of a node that does not run: how far they are, and whether input is lost
     #[command(after_help = TASKS_HELP)]
     Tasks(TasksArgs),
+    /// Create and check the topics of an installation on Kafka or Redpanda
+    #[command(after_help = TOPICS_HELP)]
+    Topics(TopicsArgs),
+    /// Print the records of any topic as lines of JSON, on brokers or of a node that does not run
+    #[command(after_help = CAT_HELP)]
+    Cat(CatArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  tidelog completions bash > \
                             ~/.local/share/bash-completion/completions/tidelog\n  tidelog \
@@ -246,6 +259,32 @@ Examples:
   tidelog tasks --data /var/lib/tidelog
   tidelog tasks skip entity-storage/3          what would be skipped
   tidelog tasks skip entity-storage/3 --yes --by ana";
+
+const TOPICS_HELP: &str = "\
+Creates nothing that is there, and alters nothing: what differs is said, a line each, with what to do.
+The number of partitions is fixed for the life of an installation.
+
+Exit codes: 0 all is as it should be; 1 something is not, or was refused; 2 wrong call; 3 no broker
+answers.
+
+Examples:
+  tidelog topics create --brokers localhost:9092 --partitions 12
+  tidelog topics check --brokers localhost:9092 --partitions 12 --json | jq -c '.differences[]'
+  tidelog topics describe entity-patches --brokers localhost:9092";
+
+const CAT_HELP: &str = "\
+Prints one line {\"topic\",\"partition\",\"offset\",\"timestamp\",\"key\",\"headers\",\"payload\"} for each record
+that is committed: the partitions in turn on a folder, as they come on brokers. What cannot be read is
+printed as payload_base64, with the reason; a removal in a changelog has the payload null.
+
+Topics are entity-updates, entity-patches, dead-letters and so on; `tidelog topics describe` names
+them all.
+
+Examples:
+  tidelog cat entity-updates --data /var/lib/tidelog | jq -c .payload.after
+  tidelog cat dead-letters --brokers localhost:9092
+  tidelog cat entity-patches --brokers localhost:9092 --partition 3 --from 1042 --count 10
+  tidelog cat entity-updates --brokers localhost:9092 --from end --follow";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

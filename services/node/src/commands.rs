@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod advice;
+mod cat;
 mod completions;
 mod databases;
 mod delete;
@@ -15,11 +16,12 @@ mod put;
 mod serve;
 mod stop;
 mod tasks;
+mod topics;
 mod write;
 
 use std::future::Future;
 
-use crate::cli::{Cli, Command, Connection, ServeArgs};
+use crate::cli::{Cli, Command, Connection};
 use crate::client::Client;
 use crate::failure::Failure;
 
@@ -27,9 +29,11 @@ use crate::failure::Failure;
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { connection, command } = cli;
     let client = || client(&connection);
-    match command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
-        Command::Serve(args) => serve::run(args),
+    match command.unwrap_or_else(|| Command::Serve(Box::default())) {
+        Command::Serve(args) => serve::run(*args),
         Command::Tasks(args) => tasks::run(args),
+        Command::Topics(args) => topics::run(args, connection.timeout),
+        Command::Cat(args) => cat::run(&args, connection.timeout),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => wait_for(async { get::run(&client()?, &args).await }),
         Command::Put(args) => wait_for(async { put::run(&client()?, &args).await }),

@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod failure;
 mod input;
+mod kafka;
 mod logging;
 mod output;
 mod place;

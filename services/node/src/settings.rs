@@ -1,7 +1,9 @@
 //! What a node can be told, and where it is told: defaults < TOML file < environment < flags.
 
+mod cluster;
 mod duration;
 mod layer;
+pub(crate) mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use cluster::{ClusterError, ClusterSettings, Password, SaslMechanism};
 pub(crate) use duration::parse_duration;
 pub(crate) use layer::{Layer, SettingsError, environment_says, file_says};
 
@@ -25,10 +28,16 @@ pub(crate) struct ServeSettings {
     pub(crate) partitions: u32,
     /// How long a request waits for its answer before it is told that the outcome is unknown.
     pub(crate) answer_timeout: Duration,
+    /// Whether what changes is written for connectors, too.
+    pub(crate) change_stream: bool,
     /// Which events are logged, as an env filter of `tracing`.
     pub(crate) log: String,
     /// How they are written.
     pub(crate) log_format: LogFormat,
+    /// The brokers that hold the log. None: it is in the folder of the data.
+    pub(crate) brokers: Option<String>,
+    /// How the node runs if there are brokers.
+    pub(crate) cluster: ClusterSettings,
 }
 
 /// How logs are written.
@@ -50,8 +59,11 @@ impl Default for ServeSettings {
             cors_origins: Vec::new(),
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
+            change_stream: false,
             log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn".to_owned(),
             log_format: LogFormat::Text,
+            brokers: None,
+            cluster: ClusterSettings::default(),
         }
     }
 }
@@ -67,20 +79,41 @@ impl ServeSettings {
     }
 
     fn put(&mut self, layer: Layer) {
-        let Layer { listen, data, cors_origin, partitions, answer_timeout, log, log_format } =
-            layer;
-        set(&mut self.listen, listen);
-        set(&mut self.data, data);
-        set(&mut self.cors_origins, cors_origin);
-        set(&mut self.partitions, partitions);
-        set(&mut self.answer_timeout, answer_timeout);
-        set(&mut self.log, log);
-        set(&mut self.log_format, log_format);
+        set(&mut self.listen, layer.listen);
+        set(&mut self.data, layer.data);
+        set(&mut self.cors_origins, layer.cors_origin);
+        set(&mut self.partitions, layer.partitions);
+        set(&mut self.answer_timeout, layer.answer_timeout);
+        set(&mut self.change_stream, layer.change_stream);
+        set(&mut self.log, layer.log);
+        set(&mut self.log_format, layer.log_format);
+        set_some(&mut self.brokers, layer.brokers);
+        let cluster = &mut self.cluster;
+        set(&mut cluster.prefix, layer.prefix);
+        set_some(&mut cluster.services, layer.services);
+        set_some(&mut cluster.node, layer.node);
+        set(&mut cluster.create_topics, layer.create_topics);
+        set(&mut cluster.replication, layer.replication);
+        set(&mut cluster.commit_interval, layer.commit_interval);
+        set(&mut cluster.librdkafka, layer.librdkafka);
+        let security = &mut cluster.security;
+        set(&mut security.tls, layer.tls);
+        set_some(&mut security.tls_ca, layer.tls_ca);
+        set_some(&mut security.sasl, layer.sasl);
+        set_some(&mut security.user, layer.sasl_user);
+        set(&mut security.password, layer.sasl_password_file.map(Password::File));
+        set(&mut security.password, layer.sasl_password.map(Password::Is));
     }
 }
 
 fn set<T>(setting: &mut T, given: Option<T>) {
     if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+fn set_some<T>(setting: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
         *setting = given;
     }
 }

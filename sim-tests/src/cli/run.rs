@@ -1,9 +1,9 @@
 //! `run`: one run, or several of one process.
 
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 use clap::Args;
-use tidelog_sim_tests::{Outcome, Run};
+use tidelog_sim_tests::{Outcome, Run, gate::event_json};
 
 use super::{Found, ScenarioArg, WrongCall, replay};
 
@@ -18,9 +18,16 @@ pub(super) struct RunArgs {
     /// So many runs, of this seed and those after it, in one process.
     #[arg(long, value_name = "K", default_value_t = 1, conflicts_with = "replay")]
     count: u64,
-    /// Print every event.
+    /// Print every event; with --json as objects, on standard error.
     #[arg(long)]
     trace: bool,
+    /// Make so many other runs in this process before, of the seeds before this one.
+    #[arg(long, value_name = "K", default_value_t = 0, conflicts_with = "replay")]
+    after: u64,
+    /// Make so many other runs in this process at the same time.
+    #[arg(long, value_name = "K", default_value_t = 0, conflicts_with = "replay",
+          value_parser = clap::value_parser!(u64).range(..=16))]
+    beside: u64,
     /// Make a run again that was saved.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
@@ -29,7 +36,17 @@ pub(super) struct RunArgs {
 pub(super) fn main(args: &RunArgs, json: bool) -> Result<Found, WrongCall> {
     let mut found = Found::Nothing;
     for run in runs(args)? {
-        let outcome = Run { keeps_lines: args.trace, ..run }.run();
+        for nth in (1..=args.after).rev() {
+            let _ = Run::new(run.seed.wrapping_sub(nth), run.scenario).run();
+        }
+        let run = Run { keeps_lines: args.trace, ..run };
+        let outcome = std::thread::scope(|scope| {
+            for nth in 1..=args.beside {
+                let other = Run::new(run.seed.wrapping_add(nth), run.scenario);
+                scope.spawn(move || other.run());
+            }
+            run.run()
+        });
         print(&outcome, json);
         if outcome.violation().is_some() {
             found = Found::Violation;
@@ -50,8 +67,10 @@ fn runs(args: &RunArgs) -> Result<Vec<Run>, WrongCall> {
 
 fn print(outcome: &Outcome, json: bool) {
     if json {
+        let mut stderr = std::io::stderr().lock();
         for line in &outcome.lines {
-            eprintln!("{line}");
+            // Where nobody reads, nobody is to be told.
+            let _ = writeln!(stderr, "{}", event_json(line));
         }
         println!("{}", outcome.to_json());
     } else {

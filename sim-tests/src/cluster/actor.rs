@@ -95,8 +95,7 @@ impl Actor {
     async fn live(self, boot: Boot) {
         let Shared { world, name, life, .. } = &*self.0;
         let prefix = format!("{name}-{}", boot.start);
-        let gone = format!("{name}-{}", boot.start - 1);
-        world.recorder.look().gone.insert(gone.into());
+        world.recorder.look().gone.extend(lives_before(name, boot.start));
         let client = SimClient::start(&world.net, boot.node, &prefix, &world.settings);
         let client = TapClient::new(client, &world.recorder, &prefix);
         let queries = Arc::new(world.directory.client(&world.nodes, boot.node));
@@ -120,8 +119,25 @@ impl Actor {
     }
 }
 
+/// The names of a client's lives before one: of each, for some have ended before they had begun.
+fn lives_before(name: &str, life: u32) -> impl Iterator<Item = Box<str>> {
+    (1..life).map(move |before| format!("{name}-{before}").into())
+}
+
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Actor").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_that_ended_before_it_had_begun_is_over_too() {
+        let before: Vec<_> = lives_before("app0", 4).collect();
+        assert_eq!(before, ["app0-1", "app0-2", "app0-3"].map(Box::from));
+        assert_eq!(lives_before("app0", 1).count(), 0);
     }
 }

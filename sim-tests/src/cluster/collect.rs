@@ -7,11 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use madsim::time::sleep;
 use tidelog_core::{
     Offset, PartitionId, Tables, Topic,
     port::{Client, Record, Store, TaskId},
 };
-use tidelog_io_sim::{SimStore, host::Cluster, transport::SimClient};
+use tidelog_io_sim::{SimStore, host::Cluster, transport::SimClient, wire::Node};
 
 use super::{
     actor::World,
@@ -28,8 +29,11 @@ const READS_FOR: Duration = Duration::from_secs(5);
 
 /// Takes all that was observed, with the log and the stores as they are.
 pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
-    let log = log(world).await;
-    let stores = stores(world);
+    let mut log = log(world).await;
+    let mut stores = Vec::new();
+    for (task, _) in tasks(world) {
+        stores.extend(changelog(world, task, &mut log).await);
+    }
     let recorded = std::mem::take(&mut *world.recorder.look());
     Observed {
         history: recorded.history,
@@ -46,21 +50,42 @@ pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
 async fn log(world: &World) -> LogView {
     let observer = observer(world);
     let mut log = LogView::default();
-    let changelogs =
-        services().iter().map(|it| Topic::Changelog(it.spec().name)).collect::<Vec<_>>();
-    for topic in TOPICS.into_iter().chain(changelogs) {
+    for topic in TOPICS {
         for partition in world.settings.layout.all() {
-            let records = partition_of(&observer, topic, partition).await;
-            match topic {
-                Topic::Changelog(_) => {
-                    log.insert_rows(topic, partition, records.into_iter().map(row));
-                }
-                _ => log.insert(topic, partition, records),
-            }
+            let (records, _) = partition_of(&observer, topic, partition).await;
+            log.insert(topic, partition, records);
         }
     }
     log
 }
+
+/// Reads the changelog of a task, and tells the tables that its owner has, of one moment: a task that
+/// commits while its changelog is read is looked at again, and so is one whose last commit has markers
+/// to come, for a store may have it as soon as it cannot fail any more.
+async fn changelog(world: &World, task: TaskId, log: &mut LogView) -> Option<StoreView> {
+    let observer = observer(world);
+    let topic = Topic::Changelog(task.service);
+    let mut looks = 0;
+    loop {
+        let before = store(world, task).map(|(node, store)| (node, at(&store, task)));
+        let (records, end) = partition_of(&observer, topic, task.partition).await;
+        let found = store(world, task);
+        let after = found.as_ref().map(|(node, store)| (*node, at(store, task)));
+        let is_read = after.is_none_or(|(_, at)| at.is_none_or(|at| at <= end));
+        looks += 1;
+        if (before == after && is_read) || looks == LOOKS_MAX {
+            log.insert_rows(topic, task.partition, records.into_iter().map(row));
+            return found.map(|(node, store)| view(&store, task, &node.to_string()));
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// A task is looked at so often at most.
+const LOOKS_MAX: u32 = 50;
+
+/// The time between two looks at a task that is at work.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The topics that the services use.
 const TOPICS: [Topic; 8] = [
@@ -74,7 +99,12 @@ const TOPICS: [Topic; 8] = [
     Topic::DeadLetters,
 ];
 
-async fn partition_of(observer: &SimClient, topic: Topic, partition: PartitionId) -> Vec<Record> {
+/// The records of a partition, and where it ends.
+async fn partition_of(
+    observer: &SimClient,
+    topic: Topic,
+    partition: PartitionId,
+) -> (Vec<Record>, Offset) {
     let (mut records, mut failures) = (Vec::new(), 0);
     let (mut from, end) = loop {
         match observer.bounds(topic, partition).await {
@@ -95,7 +125,7 @@ async fn partition_of(observer: &SimClient, topic: Topic, partition: PartitionId
         assert!(failures < FAILURES_MAX, "{topic}/{partition} cannot be read after healing");
     }
     records.retain(|record| record.offset < end);
-    records
+    (records, end)
 }
 
 /// Failures in a row after which the log cannot be read.
@@ -107,14 +137,15 @@ fn row(record: Record) -> (u64, Bytes, Option<Bytes>) {
     (offset.0, key, (!payload.is_empty()).then_some(payload))
 }
 
-/// The tasks' tables, each on the node that owns it.
-fn stores(world: &World) -> Vec<StoreView> {
-    let owned = |(task, _): (TaskId, _)| {
-        let node = world.recorder.owner(task)?;
-        let store = world.directory.store(node)?;
-        Some(view(&store, task, &node.to_string()))
-    };
-    tasks(world).into_iter().filter_map(owned).collect()
+/// The store of the node that owns a task.
+fn store(world: &World, task: TaskId) -> Option<(Node, SimStore)> {
+    let node = world.recorder.owner(task)?;
+    Some((node, world.directory.store(node)?))
+}
+
+/// How far a store is in a task's changelog.
+fn at(store: &SimStore, task: TaskId) -> Option<Offset> {
+    store.open(task).expect("a store can be read after healing").changelog
 }
 
 fn view(store: &SimStore, task: TaskId, node: &str) -> StoreView {

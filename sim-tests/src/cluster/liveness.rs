@@ -1,6 +1,6 @@
 //! Waiting until everything is caught up, and telling what is not.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use madsim::time::sleep;
 use tidelog_core::{
@@ -49,6 +49,21 @@ pub(super) async fn wait(sim: &Sim, world: &World, cluster: &Cluster, healed_us:
     }
 }
 
+/// Waits until nothing moves any more, once nobody asks for anything: everything that is in the log has been
+/// read, and what came of it is committed.
+pub(super) async fn quiet(world: &World) {
+    let observer = observer(world);
+    for _ in 0..QUIET_LOOKS_MAX {
+        sleep(LOOKS_EVERY).await;
+        if lagging(world, &observer, |owner| &owner.committed).await.is_empty() {
+            return;
+        }
+    }
+}
+
+/// So often it is looked at most whether nothing moves any more: for a minute.
+const QUIET_LOOKS_MAX: u32 = 240;
+
 /// The operations that have no outcome, of clients that still are there.
 pub(super) fn waiting(world: &World) -> Vec<u32> {
     let recorded = world.recorder.look();
@@ -72,15 +87,24 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
     services().iter().flat_map(of_service).collect()
 }
 
-/// The tasks that have not read everything. Of two processes that run a task, as far as they know, both
-/// must have: the one that does not own it any more is to have noticed by then.
+/// The tasks that have not read everything.
 async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
+    lagging(world, observer, |owner| &owner.progress).await
+}
+
+/// The tasks that are not at the end of their inputs. Of two processes that run a task, as far as they know,
+/// both must be: the one that does not own it any more is to have noticed by then.
+async fn lagging(
+    world: &World,
+    observer: &SimClient,
+    at: fn(&Owner) -> &BTreeMap<Topic, u64>,
+) -> Vec<Behind> {
     let mut behind = Vec::new();
     for (task, inputs) in tasks(world) {
         let owners = world.recorder.look().owners.get(&task).cloned().unwrap_or_default();
         for topic in inputs {
-            let read = |owner: &Owner| owner.progress.get(topic).copied().unwrap_or(0);
-            let position = owners.iter().map(read).min();
+            let positions = owners.iter().map(|owner| at(owner).get(topic).copied().unwrap_or(0));
+            let position = positions.min();
             let end = match observer.bounds(*topic, task.partition).await {
                 Ok((_, end)) => end.0,
                 Err(_) => u64::MAX,

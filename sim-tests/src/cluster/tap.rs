@@ -96,7 +96,10 @@ impl<S: Session> TapSession<S> {
     fn committed(&mut self, outcome: &CommitOutcome) {
         for (task, positions) in std::mem::take(&mut self.committing) {
             let act = match outcome {
-                CommitOutcome::Committed => Act::Committed(positions),
+                CommitOutcome::Committed => {
+                    self.recorder.committed(task, &self.process, &positions);
+                    Act::Committed(positions)
+                }
                 CommitOutcome::Rejected(_) => Act::Rejected(positions),
                 CommitOutcome::Unknown(_) => Act::Unknown(positions),
             };
@@ -129,8 +132,8 @@ impl<S: Session> Session for TapSession<S> {
         let restored = self.inner.restore(partition).await?;
         let (task, progress) = (self.task(partition), plain(&restored.positions));
         self.recorder.act(&self.name, task, Act::Restored(progress.clone()));
-        let (node, process) = (self.node, self.process.clone());
-        self.recorder.runs(task, Owner { node, process, progress });
+        let (node, process, committed) = (self.node, self.process.clone(), progress.clone());
+        self.recorder.runs(task, Owner { node, process, progress, committed });
         Ok(restored)
     }
 

@@ -31,6 +31,7 @@ pub(crate) fn record(offset: u64, message: &Message) -> Record {
         time: Timestamp::from_millis(1_000 + offset),
         key: message.key().to_owned().into(),
         payload: message.encode(),
+        trace: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_core::{
-    Destination, Offset, Outgoing, PartitionId, TableId, Tables, Timestamp, Topic,
+    Destination, Headers, Offset, Outgoing, PartitionId, TableId, Tables, Timestamp, Topic,
     port::{Append, AppendOutcome, Client, Record},
 };
 
@@ -34,6 +34,7 @@ pub(crate) fn send(
         destination: Destination::Partition(partition),
         key: Bytes::copy_from_slice(key.as_ref()),
         payload: Bytes::copy_from_slice(payload.as_ref()),
+        headers: Headers::default(),
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn record(
         partition,
         key: Bytes::copy_from_slice(key.as_ref()),
         payload: Bytes::copy_from_slice(payload.as_ref()),
+        headers: Headers::default(),
     }
 }
 

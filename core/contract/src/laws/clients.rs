@@ -4,17 +4,18 @@ use std::future::ready;
 
 use futures_util::future::join;
 use tidelog_core::{
-    Effects, Offset, PartitionId, Topic,
+    Effects, Headers, Offset, Outgoing, PartitionId, Topic, TraceContext,
     message::{Message, SchemaUpdate},
-    port::{Client, Session, Transport},
+    port::{Append, Client, Session, TaskCommit, Transport},
     topic::murmur2,
+    trace::TRACE_BYTES,
 };
 
 use crate::{
     Backend, Fresh,
     harness::{
-        GLANCE, INPUTS, OUTPUTS, PATIENCE, SORTER, append, layout, payloads, read_from, record,
-        texts,
+        GLANCE, INPUTS, Member, OUTPUTS, PATIENCE, SORTER, append, layout, payloads, read_from,
+        record, send, texts,
     },
 };
 
@@ -186,7 +187,7 @@ pub fn ten_thousand_records_are_read_once_in_order<B: Backend>(fresh: Fresh<'_, 
             let text = format!("{n}");
             assert_eq!((&record.key[..], &record.payload[..]), (text.as_bytes(), text.as_bytes()));
         }
-        let mut member = crate::harness::Member::join_all(&backend.transport(), &SORTER).await;
+        let mut member = Member::join_all(&backend.transport(), &SORTER).await;
         member.read(RECORDS).await;
         let seen = member.tasks[&PLACE.1].seen.iter().map(|(_, record)| record);
         assert!(texts(seen).into_iter().eq((0..RECORDS).map(|n| n.to_string())));
@@ -206,6 +207,34 @@ pub fn keys_and_payloads_of_any_bytes_come_back<B: Backend>(fresh: Fresh<'_, B>)
         let found = read_from(&client, PLACE, Offset(0), cases.len()).await;
         let found: Vec<_> = found.iter().map(|it| (&it.key[..], &it.payload[..])).collect();
         assert_eq!(found, cases);
+    });
+}
+
+/// What is appended and what is sent belongs to the trace that it was given, and to none where it was
+/// given none.
+pub fn records_belong_to_the_trace_that_they_were_given<B: Backend>(fresh: Fresh<'_, B>) {
+    let backend = fresh(layout(1));
+    backend.block_on(async {
+        let client = backend.client();
+        let trace =
+            |n: u8| (!n.is_multiple_of(3)).then(|| TraceContext::from_bytes([n; TRACE_BYTES]));
+        let headers = |n| Headers { request: None, trace: trace(n) };
+        let appended =
+            (1..10).map(|n| Append { headers: headers(n), ..record(PLACE.0, PLACE.1, "k", [n]) });
+        append(&client, appended.collect()).await;
+        let mut member = Member::join_all(&backend.transport(), &SORTER).await;
+        member.read(9).await;
+        let seen = member.tasks[&PLACE.1].seen.iter().map(|(_, record)| record.clone());
+        let seen: Vec<_> = seen.collect();
+        let sent = (1..10)
+            .map(|n| Outgoing { headers: headers(n), ..send(OUTPUTS[0], PLACE.1, "k", [n]) });
+        let work = TaskCommit { sends: sent.collect(), ..member.work(PLACE.1) };
+        member.committed(vec![work]).await;
+        let read = read_from(&client, PLACE, Offset(0), 9).await;
+        let sent = read_from(&client, (OUTPUTS[0], PLACE.1), Offset(0), 9).await;
+        for record in [seen, read, sent].concat() {
+            assert_eq!(record.trace, trace(record.payload[0]), "of {}", record.payload[0]);
+        }
     });
 }
 

@@ -63,8 +63,8 @@ impl Memory {
     fn append_now(&self, records: &[Append]) -> Vec<AppendOutcome> {
         let mut world = self.world();
         let append = |record: &Append| {
-            let Append { topic, partition, key, payload } = record.clone();
-            AppendOutcome::Appended(world.append(topic, partition, key, payload))
+            let Append { topic, partition, key, payload, headers } = record.clone();
+            AppendOutcome::Appended(world.append((topic, partition), key, payload, headers.trace))
         };
         let mut outcomes: Vec<_> = records.iter().map(append).collect();
         if world.has(Flaw::MixesOutcomes) {

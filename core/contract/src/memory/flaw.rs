@@ -59,6 +59,8 @@ pub enum Flaw {
     AppendsLazily,
     /// A read gives the same record at the end of one batch and the beginning of the next.
     ReadsTheLastRecordTwice,
+    /// What was read does not say to which trace it belongs.
+    LosesTraces,
     /// The end of a partition counts what is no record.
     CountsGapsAsRecords,
     /// Closing loses the last record of each partition.

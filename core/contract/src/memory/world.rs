@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use tidelog_core::{
     Destination, Layout, Offset, Outgoing, PartitionId, ServiceName, TableId, Timestamp, Topic,
+    TraceContext,
     port::{Record, TaskCommit, TaskId},
 };
 
@@ -79,17 +80,18 @@ impl World {
 
     pub(super) fn append(
         &mut self,
-        topic: Topic,
-        partition: PartitionId,
+        (topic, partition): (Topic, PartitionId),
         key: Bytes,
         payload: Bytes,
+        trace: Option<TraceContext>,
     ) -> Offset {
+        let trace = trace.filter(|_| !self.has(Flaw::LosesTraces));
         let jitter = self.has(Flaw::LetsAppendTimeGoBack);
         let now = self.now;
         let log = self.log(topic, partition);
         let back = if jitter && log.next.0 % 2 == 1 { 5 } else { 0 };
         let time = now.minus(Duration::from_millis(back));
-        log.append(Record { offset: log.next, time, key, payload })
+        log.append(Record { offset: log.next, time, key, payload, trace })
     }
 
     /// Makes a commit real.
@@ -118,7 +120,8 @@ impl World {
             };
             for partition in partitions {
                 touched.insert((send.topic, partition));
-                self.append(send.topic, partition, send.key.clone(), send.payload.clone());
+                let (key, payload) = (send.key.clone(), send.payload.clone());
+                self.append((send.topic, partition), key, payload, send.headers.trace);
             }
         }
         let counted = self.has(Flaw::CountsGapsAsRecords);

@@ -73,10 +73,12 @@ impl Log {
         true
     }
 
-    /// For each key of the part that is not clean: its last offset.
+    /// For each key of the part that is not clean: its last offset. There is no such part where the pass
+    /// goes less far than an earlier one did; tombstones and markers may go even so.
     fn newest_of_dirty(&self, up_to: Offset, aborted: &AbortedData) -> BTreeMap<Bytes, Offset> {
         let mut newest = BTreeMap::new();
-        for entry in self.entries.range(self.index_of(self.cleaned)..self.index_of(up_to)) {
+        let first = self.index_of(self.cleaned.min(up_to));
+        for entry in self.entries.range(first..self.index_of(up_to)) {
             if aborted.covers(&entry.batch) {
                 continue;
             }

@@ -13,10 +13,9 @@ use crate::{
 
 impl Chaos {
     pub(super) fn strike_brokers(&self) {
-        let controller = self.entity(Node::Controller);
-        if let Some(draw) = self.sim().fault(FaultKind::ControllerSlow, controller) {
-            let host = self.0.cluster.controller();
-            host.process().pause_for(draw.millis("length", 100, 4_000));
+        let slow = |draw: Draw| draw.millis("length", 100, 4_000);
+        if let Some(draw) = self.strikes_controller(FaultKind::ControllerSlow, slow) {
+            self.0.cluster.controller().process().pause_for(slow(draw));
         }
         for (broker, host) in self.0.cluster.brokers() {
             let entity = host.process().machine().entity();

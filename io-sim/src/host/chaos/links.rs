@@ -68,8 +68,7 @@ impl Chaos {
     }
 
     fn strike_all(&self, machines: &[Node]) {
-        let controller = self.entity(Node::Controller);
-        if let Some(draw) = self.sim().fault(FaultKind::ControllerCutOff, controller) {
+        if let Some(draw) = self.strikes_controller(FaultKind::ControllerCutOff, length) {
             self.cut_for(Cut::Isolated(Node::Controller), length(draw));
         }
         let entity = self.sim().entity("network");

@@ -89,7 +89,7 @@ impl<'a, C: Client> Session<'a, C> {
             let received = self.poll_inbox(context, now);
             let read = self.poll_reads(context, now);
             let appended = self.poll_appends(context, now);
-            if self.requests.next_deadline().is_some_and(|at| at <= now) {
+            if self.requests.is_due(now) {
                 self.requests.handle(now, Input::Tick);
             }
             let sent = self.carry_out();

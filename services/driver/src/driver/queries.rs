@@ -297,7 +297,8 @@ fn told_by(service: ServiceName) -> Option<Topic> {
         | ServiceName::ChangesInZone
         | ServiceName::ZoneWatch
         | ServiceName::Coalescing
-        | ServiceName::Device => None,
+        | ServiceName::Device
+        | ServiceName::ChangeStream => None,
     }
 }
 

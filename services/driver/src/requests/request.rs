@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidelog_core::{
-    DatabaseId, DeviceId, EntityId, Layout, Message, Problem, ProblemKind, UserId,
+    DatabaseId, DeviceId, EntityId, Headers, Layout, Message, Problem, ProblemKind, UserId,
     limits::{
         BATCH_BYTES_MAX, BATCH_PARTS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PRECONDITION_REVISIONS_MAX,
         RECORD_BYTES_MAX,
@@ -58,6 +58,7 @@ impl Request {
 
     /// The record of the request, under the name that it got.
     pub(super) fn into_append(self, origin: Origin, layout: Layout) -> Result<Append, Problem> {
+        let trace = self.with().trace;
         let (message, bytes_max) = match self {
             Self::Entity { entity, request, with } => {
                 let With { key, wants_value, remember, .. } = with;
@@ -86,7 +87,8 @@ impl Request {
         let key = message.key();
         let partition = layout.partition(key);
         let key = Bytes::copy_from_slice(key.as_bytes());
-        Ok(Append { topic: message.topic(), partition, key, payload })
+        let headers = Headers { request: message.request().cloned(), trace };
+        Ok(Append { topic: message.topic(), partition, key, payload, headers })
     }
 
     fn with(&self) -> &With {

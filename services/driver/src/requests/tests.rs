@@ -94,6 +94,23 @@ fn a_deadline_passes_and_the_same_request_can_be_waited_for_again() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_puts_no_deadline_off() {
+    let mut bench = Bench::new();
+    bench.now = Timestamp::from_millis(600_000);
+    let slot = bench.submit(1);
+    let id = bench.id(slot);
+    bench.appended(slot, AppendOutcome::Appended(Offset(0)));
+    bench.wait_as(50, 1, Awaits::Answer, 605_000);
+    bench.now = Timestamp::from_millis(300_000);
+    assert!(!bench.requests.is_due(bench.now));
+    assert_eq!(bench.requests.next_deadline(), Some(Timestamp::from_millis(302_000)));
+    bench.pass(5_000);
+    assert_eq!(bench.take_told(), [(50, Told::Overdue(id))]);
+    let slot = bench.submit(2);
+    assert_eq!(bench.id(slot).first_sent, bench.now, "stamps are the clock's");
+}
+
+#[test]
 fn a_rejected_append_is_a_definite_failure_only_if_no_earlier_one_is_in_the_log() {
     let rejected = || AppendOutcome::Rejected("too large".into());
     let mut bench = Bench::new();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidelog_driver::core::{
-    Message, Position, Revision, Timestamp,
+    Headers, Message, Position, Revision, Timestamp,
     message::{
         CompleteResponse, EntityBatch, EntityPatch, Origin, Outcome, Part, PartAnswer,
         PartialResponse, Remember, SchemaPatch, SchemaUpdate,
@@ -101,6 +101,12 @@ impl State {
     fn publish(&mut self, message: &Message) {
         let key = Bytes::copy_from_slice(message.key().as_bytes());
         let (topic, partition) = (message.topic(), layout().partition(message.key()));
-        self.append(&Append { topic, partition, key, payload: message.encode() });
+        self.append(&Append {
+            topic,
+            partition,
+            key,
+            payload: message.encode(),
+            headers: Headers::default(),
+        });
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use tidelog_driver::core::{
-    DatabaseId, Layout, Message, PartitionId, RequestName, Revision, Timestamp, Topic,
+    DatabaseId, Headers, Layout, Message, PartitionId, RequestName, Revision, Timestamp, Topic,
     message::Origin,
     port::{Append, AppendOutcome, Client, ClientError, Record},
     topic::Offset,
@@ -114,7 +114,7 @@ impl World {
         let partition = layout().partition(key);
         let key = Bytes::copy_from_slice(key.as_bytes());
         let mut state = self.state();
-        state.append(&Append { topic, partition, key, payload });
+        state.append(&Append { topic, partition, key, payload, headers: Headers::default() });
         state.wake_readers();
     }
 
@@ -141,7 +141,7 @@ impl State {
         let offset = Offset(records.len() as u64);
         let time = Timestamp::from_millis(self.now);
         let (key, payload) = (append.key.clone(), append.payload.clone());
-        records.push(Record { offset, time, key, payload });
+        records.push(Record { offset, time, key, payload, trace: None });
         offset
     }
 

@@ -22,6 +22,7 @@ use crate::{
         media,
         position::{TIDELOG_POSITION, position_value},
         prefer::{PREFERENCE_APPLIED, Prefer},
+        trace::trace,
     },
     json::Json,
     limits::DOCUMENT_BODY_BYTES_MAX,
@@ -72,13 +73,15 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
         ));
     }
     let prefer = Prefer::read(headers);
+    arrival.gateway.check_log()?;
     let driver = arrival.gateway.driver();
     let deadline = arrival.gateway.deadline();
     // Databases only ever come to be, so what is seen here still holds when the request is handled.
     let before = driver.database(&id, None, deadline).await?.map(|view| view.revision);
     check(&condition, &id, before)?;
 
-    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, With::default());
+    let with = With { trace: trace(headers), ..With::default() };
+    let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, with);
     let Answered { request, answer, position } =
         call.answer(deadline).await.map_err(|error| failure(error, Again::AsIs))?;
     let (status, revision) = match answer.outcome {

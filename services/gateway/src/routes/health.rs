@@ -22,9 +22,10 @@ pub(super) async fn alive(request: Request) -> Answer {
     Ok(respond::json(StatusCode::OK, r#"{"status":"alive"}"#))
 }
 
-/// GET /readyz: the gateway knows the databases, and all tasks of the node do their work. A gateway
+/// GET /readyz: the gateway knows the databases, the log can be reached, and all tasks of the node do their work. A gateway
 /// that does not know them has refused the request already.
 pub(super) async fn ready(arrival: Arrival) -> Answer {
+    arrival.gateway.check_log()?;
     match arrival.gateway.settings().readiness.complaint() {
         None => Ok(respond::json(StatusCode::OK, r#"{"status":"ready"}"#)),
         Some(Complaint { detail, tasks }) => {

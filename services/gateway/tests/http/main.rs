@@ -16,3 +16,4 @@ mod patches;
 mod preferences;
 mod problems;
 mod system;
+mod traces;

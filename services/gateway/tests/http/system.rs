@@ -7,7 +7,10 @@ use std::{
 };
 
 use tidelog_contract::memory::Memory;
-use tidelog_core::{Layout, Position, Service, Topic, port::Client};
+use tidelog_core::{
+    Layout, Position, Service, Topic,
+    port::{Client, Record},
+};
 use tidelog_driver::{Connection, Driver, Options};
 use tidelog_gateway::{Settings, serve};
 use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
@@ -150,6 +153,12 @@ impl System {
         let (topic, partition) = (Topic::EntityPatches, self.memory.layout().partition(id));
         let last = self.memory.records(topic, partition).pop().expect("a record");
         Position { topic, partition, offset: last.offset }.to_string()
+    }
+
+    /// What a topic has, partition by partition.
+    pub(crate) fn records(&self, topic: Topic) -> Vec<Record> {
+        let partitions = self.memory.layout().all();
+        partitions.flat_map(|partition| self.memory.records(topic, partition)).collect()
     }
 
     /// Says what becomes of what the gateway appends to the log.

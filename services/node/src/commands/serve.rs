@@ -11,7 +11,7 @@ use crate::{logging, serve};
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings_of(args)?;
     logging::start(&settings)?;
-    serve::serve(settings).map_err(|error| Failure::Failed(with_causes(&error)))
+    serve::serve(&settings).map_err(|error| Failure::Failed(with_causes(&error)))
 }
 
 /// The settings of a node that is started like this.

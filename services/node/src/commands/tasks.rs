@@ -3,7 +3,7 @@
 //! It works on the folder, which only one process can have open: so nothing reads or writes meanwhile,
 //! and the positions that are moved are the ones that the node goes by when it starts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 use tidelog_core::{Spec, port::TaskId};
@@ -13,27 +13,23 @@ use super::serve::settings_of;
 use crate::cli::{ServeArgs, SkipArgs, TasksAction, TasksArgs};
 use crate::failure::Failure;
 use crate::output;
-use crate::serve::services;
-use crate::settings::Layer;
+use crate::serve::{services, usual_services};
+use crate::settings::{Layer, ServeSettings};
 
 pub(super) fn run(args: TasksArgs) -> Result<(), Failure> {
     let TasksArgs { data, config, json, action } = args;
-    let folder = folder(data, config)?;
-    let log = open(&folder)?;
+    let flags = Layer { data, ..Layer::default() };
+    let settings = settings_of(ServeArgs { config, flags })?;
+    let log = open(&settings.data)?;
     let done = match action {
-        None => list(&log, json),
-        Some(TasksAction::Skip(skip)) => self::skip(&log, &folder, &skip, json),
+        None => list(&log, &settings, json),
+        Some(TasksAction::Skip(skip)) => self::skip(&log, &settings.data, &skip, json),
     };
     log.close();
     done
 }
 
-fn folder(data: Option<PathBuf>, config: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let flags = Layer { data, ..Layer::default() };
-    Ok(settings_of(ServeArgs { config, flags })?.data)
-}
-
-fn open(folder: &Path) -> Result<LocalLog, Failure> {
+pub(super) fn open(folder: &Path) -> Result<LocalLog, Failure> {
     let failed = |error: tidelog_io_local::OpenError| Failure::Failed(error.to_string());
     let layout = LocalLog::layout_of(folder).map_err(failed)?.ok_or_else(|| {
         let folder = folder.display();
@@ -44,8 +40,8 @@ fn open(folder: &Path) -> Result<LocalLog, Failure> {
     LocalLog::open(folder, Settings::new(layout)).map_err(failed)
 }
 
-fn list(log: &LocalLog, json: bool) -> Result<(), Failure> {
-    for service in services() {
+fn list(log: &LocalLog, settings: &ServeSettings, json: bool) -> Result<(), Failure> {
+    for service in usual_services(settings) {
         let spec = service.spec();
         for partition in log.layout().all() {
             let task = TaskId { service: spec.name, partition };

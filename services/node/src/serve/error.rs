@@ -5,6 +5,8 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use tidelog_core::{ServiceName, limits::PARTITIONS_MAX};
 use tidelog_runtime::RunError;
 
+use crate::settings::ClusterError;
+
 /// Why a node cannot run, or ran no longer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -53,6 +55,55 @@ pub(crate) enum Error {
     /// The connection of the gateway to the log panicked.
     #[error("the gateway's driver has panicked: {0}")]
     Connection(#[source] tokio::task::JoinError),
+    /// Settings of a cluster do not fit together.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A service is asked for that there is not yet.
+    #[error("this release does not run the service {0} (--services)")]
+    NoSuchService(ServiceName),
+    /// The settings make no client of the brokers.
+    #[error(transparent)]
+    Connect(#[from] tidelog_io_kafka::ConnectError),
+    /// The topics are not what they have to be.
+    #[error(
+        "{differences}. `tidelog serve --create-topics` makes those that are not there; nothing else \
+         about them is changed"
+    )]
+    Topics {
+        /// What is wrong with them.
+        differences: String,
+    },
+    /// The brokers will not have us.
+    #[error("the brokers refuse this node: {0}")]
+    Refused(String),
+    /// The folder is of something else.
+    #[error(
+        "the folder {} has something else in it; a node of a cluster needs a folder of its own, which is \
+         empty or was one's before (--data)",
+        data.display()
+    )]
+    ForeignFolder {
+        /// The folder.
+        data: PathBuf,
+    },
+    /// The folder is of a node of a cluster.
+    #[error(
+        "the folder {} is of a node of a cluster: name its brokers (--brokers), or another folder \
+         (--data)",
+        data.display()
+    )]
+    FolderOfCluster {
+        /// The folder.
+        data: PathBuf,
+    },
+    /// What stands beside the store cannot be read or written.
+    #[error("the folder {} cannot be used: {source}", data.display())]
+    Folder {
+        /// The folder.
+        data: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The disk could not be written.
     #[error(
         "{reason}; the data folder is {}. Nothing that was answered is lost: make room or mend the \

@@ -3,13 +3,11 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
-    path::Path,
 };
 
 /// Prints that the node is ready, and commands that can be pasted as they stand.
-pub(crate) fn print(address: SocketAddr, data: &Path) {
+pub(crate) fn print(address: SocketAddr, data: &str) {
     let url = format!("http://{}", reachable(address));
-    let data = data.display();
     let text = format!(
         r#"
 A first write, a change and a read:

@@ -7,18 +7,27 @@ use tokio::sync::watch;
 
 /// Hears from the runners what becomes of their tasks, and tells the gateway.
 #[derive(Debug)]
-pub(crate) struct Health(watch::Sender<Ailments>);
+pub(crate) struct Health {
+    ailments: watch::Sender<Ailments>,
+    /// Whether there are other nodes that may have what is not here.
+    is_of_cluster: bool,
+}
 
 impl Health {
     /// The health of a node that is to have these tasks, none of which is there yet.
     pub(crate) fn of(tasks: impl IntoIterator<Item = TaskId>) -> Self {
         let starting = tasks.into_iter().map(|task| (task, "it is being started".into()));
-        Self(watch::Sender::new(starting.collect()))
+        Self { ailments: watch::Sender::new(starting.collect()), is_of_cluster: false }
+    }
+
+    /// The health of a node that has whatever the cluster gives it.
+    pub(crate) fn of_member() -> Self {
+        Self { ailments: watch::Sender::default(), is_of_cluster: true }
     }
 
     /// What `/readyz` asks.
     pub(crate) fn readiness(&self) -> Readiness {
-        Readiness::of(self.0.subscribe())
+        Readiness::of(self.ailments.subscribe())
     }
 }
 
@@ -31,10 +40,11 @@ impl Watch for Health {
             TaskState::Failed(reason) => {
                 Some(format!("it failed and is to be restored: {reason}").into())
             }
+            TaskState::Gone if self.is_of_cluster => None,
             // All tasks belong here: there is no other node that has it now.
             TaskState::Gone => Some("it is not here".into()),
         };
-        self.0.send_modify(|ailments| {
+        self.ailments.send_modify(|ailments| {
             match ailment {
                 Some(ailment) => ailments.insert(task, ailment),
                 None => ailments.remove(&task),
@@ -53,7 +63,7 @@ mod tests {
     fn a_task_is_well_while_it_runs_and_at_no_other_time() {
         let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(3) };
         let health = Health::of([task]);
-        let ailment = || health.0.borrow().get(&task).map(|ailment| ailment.to_string());
+        let ailment = || health.ailments.borrow().get(&task).map(|ailment| ailment.to_string());
         assert_eq!(ailment().as_deref(), Some("it is being started"));
         let states = [
             (TaskState::Restoring, Some("it is being restored")),
@@ -67,5 +77,17 @@ mod tests {
             health.task(task, state);
             assert_eq!(ailment().as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_task_that_has_gone_from_a_member_of_a_cluster_is_for_others_to_care_for() {
+        let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(3) };
+        let health = Health::of_member();
+        let is_well = || health.ailments.borrow().is_empty();
+        assert!(is_well());
+        health.task(task, TaskState::Restoring);
+        assert!(!is_well());
+        health.task(task, TaskState::Gone);
+        assert!(is_well());
     }
 }

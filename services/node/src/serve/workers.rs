@@ -2,20 +2,17 @@
 
 use std::{
     future::Future,
+    pin::{Pin, pin},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use tidelog_core::{Service, ServiceName};
-use tidelog_io_local::LocalTransport;
+use tidelog_core::{Service, ServiceName, port::Transport};
 use tidelog_runtime::{RunError, Settings, run_watched};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Error, health::Health};
-
-/// Records of one commit. A commit to the embedded log costs next to nothing, and small ones let the
-/// writer make one batch durable while the next one is prepared.
-const BATCH_RECORDS_MAX: usize = 200;
 
 /// The threads of the services. They are to be stopped, not dropped.
 pub(crate) struct Workers {
@@ -28,27 +25,41 @@ struct Worker {
     thread: JoinHandle<Result<(), RunError>>,
 }
 
+/// What a worker does while there is no log.
+#[derive(Clone, Debug)]
+pub(crate) enum Patience {
+    /// It ends, and the node with it.
+    None,
+    /// It waits for the log, however long that takes, and ends only if the log will not have it.
+    Endless {
+        /// Whether the log has been there.
+        join_when: watch::Receiver<bool>,
+    },
+}
+
 impl Workers {
-    /// Starts a thread for each service, which tells `health` what becomes of its tasks. The future is ready when one of them has ended by itself.
-    pub(crate) fn start(
-        transport: &LocalTransport,
-        services: fn() -> Vec<Box<dyn Service + Send + Sync>>,
+    /// Starts a thread for each service, which tells `health` what becomes of its tasks. The future is
+    /// ready when one of them has ended by itself.
+    pub(crate) fn start<T: Transport + Clone + Send + 'static>(
+        transport: &T,
+        services: Vec<Box<dyn Service + Send + Sync>>,
+        settings: &Settings,
+        patience: &Patience,
         health: &Arc<Health>,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), Error> {
         let (ended, mut some_ended) = mpsc::channel::<()>(1);
         let mut workers = Vec::new();
-        for service in services() {
+        for service in services {
             let name = service.spec().name;
             let (stop, stopped) = oneshot::channel();
-            let transport = transport.clone();
-            let health = Arc::clone(health);
+            let (transport, settings) = (transport.clone(), settings.clone());
+            let (patience, health) = (patience.clone(), Arc::clone(health));
             let ended = EndOfWorker(ended.clone());
             let run = move || {
                 let _ended = ended;
-                let stopped = async { _ = stopped.await };
-                let settings =
-                    Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
-                pollster::block_on(run_watched(&transport, &*service, &settings, &*health, stopped))
+                let stopped = pin!(async { _ = stopped.await });
+                let work = Work { transport, service, settings, patience, health };
+                pollster::block_on(work.run(stopped))
             };
             let thread = thread::Builder::new()
                 .name(name.to_string())
@@ -56,7 +67,13 @@ impl Workers {
                 .map_err(|source| Error::Thread { service: name, source })?;
             workers.push(Worker { service: name, stop, thread });
         }
-        let failed = async move { _ = some_ended.recv().await };
+        let failed = async move {
+            // Where there are no services, there is none to fail.
+            if some_ended.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+        };
+        drop(ended);
         Ok((Self { workers }, failed))
     }
 
@@ -80,6 +97,51 @@ impl Workers {
         outcome
     }
 }
+
+/// What a worker's thread has.
+struct Work<T> {
+    transport: T,
+    service: Box<dyn Service + Send + Sync>,
+    settings: Settings,
+    patience: Patience,
+    health: Arc<Health>,
+}
+
+impl<T: Transport> Work<T> {
+    async fn run(&self, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<(), RunError> {
+        if let Patience::Endless { join_when } = &self.patience {
+            let mut join_when = join_when.clone();
+            tokio::select! {
+                biased;
+                () = stop.as_mut() => return Ok(()),
+                // If it never is there, the node stops.
+                Ok(_) = join_when.wait_for(|is_there| *is_there) => {}
+            }
+        }
+        loop {
+            let Self { transport, service, settings, health, .. } = self;
+            let ended = run_watched(transport, &**service, settings, &**health, stop.as_mut());
+            let reason = match ended.await {
+                Err(reason @ (RunError::Lost { .. } | RunError::Failing { .. }))
+                    if matches!(self.patience, Patience::Endless { .. }) =>
+                {
+                    reason
+                }
+                outcome => return outcome,
+            };
+            let service = service.spec().name;
+            tracing::error!(%service, %reason, pause = ?PAUSE, "the service is tried again");
+            tokio::select! {
+                biased;
+                () = stop.as_mut() => return Ok(()),
+                () = transport.pause(PAUSE) => {}
+            }
+        }
+    }
+}
+
+/// How long it is waited after a service has given up.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Tells that a worker has ended, however it did.
 struct EndOfWorker(mpsc::Sender<()>);

@@ -1,15 +1,14 @@
 //! One place where settings are given: a file, the environment, or flags.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Deserializer, de};
-use tidelog_core::limits::PARTITIONS_MAX;
-use tidelog_gateway::{Origin, OriginError};
+use serde::Deserialize;
+use tidelog_core::ServiceName;
 
-use super::{LogFormat, parse_duration};
+use super::{LogFormat, SaslMechanism, parse, parse::of_file, parse_duration};
 
 /// What one place says; what it leaves open, the places below it decide. The keys of the file are
 /// the names of the flags.
@@ -17,8 +16,8 @@ use super::{LogFormat, parse_duration};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Layer {
     /// Where to speak HTTP [default: 127.0.0.1:7070] [env: TIDELOG_LISTEN]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
-    #[serde(deserialize_with = "text_of_address")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    #[serde(deserialize_with = "of_file::address")]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Folder of the data; made if it is not there [default: ./tidelog-data] [env: TIDELOG_DATA]
@@ -27,21 +26,27 @@ pub(crate) struct Layer {
 
     /// Web origin whose pages may call this node, `*` for all; repeatable [default: none]
     /// [env: TIDELOG_CORS_ORIGIN, separated by commas]
-    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
-    #[serde(deserialize_with = "checked_origins")]
+    #[arg(long, value_name = "ORIGIN", value_parser = parse::origin)]
+    #[serde(deserialize_with = "of_file::origins")]
     pub(crate) cors_origin: Option<Vec<String>>,
 
-    /// Partitions of each topic; fixed when the data folder is made [default: 8]
+    /// Partitions of each topic; fixed when the data folder, or the topics, are made [default: 8]
     /// [env: TIDELOG_PARTITIONS]
-    #[arg(long, value_name = "COUNT", value_parser = parse_partitions)]
-    #[serde(deserialize_with = "checked_partitions")]
+    #[arg(long, value_name = "COUNT", value_parser = parse::partitions)]
+    #[serde(deserialize_with = "of_file::partitions")]
     pub(crate) partitions: Option<u32>,
 
     /// How long a request waits for its answer until it is told that the outcome is unknown
     /// [default: 10s] [env: TIDELOG_ANSWER_TIMEOUT]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    #[serde(deserialize_with = "text_of_duration")]
+    #[serde(deserialize_with = "of_file::duration")]
     pub(crate) answer_timeout: Option<Duration>,
+
+    /// Write what changes to the topic `entity-changes` too, as JSON in Debezium's envelope
+    /// [env: TIDELOG_CHANGE_STREAM]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(require_equals = true)]
+    pub(crate) change_stream: Option<bool>,
 
     /// What to log, as in `info` or `warn,tidelog_gateway=debug` [default: info, without
     /// tidelog_runtime's] [env: TIDELOG_LOG]
@@ -51,7 +56,84 @@ pub(crate) struct Layer {
     /// How to write logs [default: text] [env: TIDELOG_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+
+    /// Be a node of a cluster: brokers of Kafka or Redpanda that hold the log, with commas between
+    /// [default: none, the log is in the data folder] [env: TIDELOG_BROKERS]
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = parse::brokers, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::brokers")]
+    pub(crate) brokers: Option<String>,
+
+    /// What the names of topics, groups and transactions begin with [default: tidelog-]
+    /// [env: TIDELOG_PREFIX]
+    #[arg(long, value_name = "PREFIX", value_parser = parse::name, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::name")]
+    pub(crate) prefix: Option<String>,
+
+    /// Services that this node runs, with commas between, or `none` [default: all]
+    /// [env: TIDELOG_SERVICES]
+    #[arg(long, value_name = "NAME,…", value_parser = parse::services, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::services")]
+    pub(crate) services: Option<std::vec::Vec<ServiceName>>,
+
+    /// Name of this node; no two at work may have the same [default: one that is made once and kept
+    /// in the data folder] [env: TIDELOG_NODE]
+    #[arg(long, value_name = "NAME", value_parser = parse::name, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::name")]
+    pub(crate) node: Option<String>,
+
+    /// Make the topics that are not there [env: TIDELOG_CREATE_TOPICS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(require_equals = true, help_heading = CLUSTER)]
+    pub(crate) create_topics: Option<bool>,
+
+    /// Copies of each partition that topics are made with, and must have [default: 1]
+    /// [env: TIDELOG_REPLICATION]
+    #[arg(long, value_name = "COUNT", value_parser = parse::replication, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::replication")]
+    pub(crate) replication: Option<u16>,
+
+    /// How long what has been done waits for more before it is committed, while there is more to do
+    /// [default: 20ms] [env: TIDELOG_COMMIT_INTERVAL]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::duration")]
+    pub(crate) commit_interval: Option<Duration>,
+
+    /// Speak TLS with the brokers [env: TIDELOG_TLS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(require_equals = true, help_heading = CLUSTER)]
+    pub(crate) tls: Option<bool>,
+
+    /// Certificates that the brokers' are signed by, in PEM [default: the system's]
+    /// [env: TIDELOG_TLS_CA]
+    #[arg(long, value_name = "FILE", help_heading = CLUSTER)]
+    pub(crate) tls_ca: Option<PathBuf>,
+
+    /// How to say to the brokers who we are [default: not at all] [env: TIDELOG_SASL]
+    #[arg(long, value_name = "MECHANISM", help_heading = CLUSTER)]
+    pub(crate) sasl: Option<SaslMechanism>,
+
+    /// The user's name at the brokers [env: TIDELOG_SASL_USER]
+    #[arg(long, value_name = "NAME", help_heading = CLUSTER)]
+    pub(crate) sasl_user: Option<String>,
+
+    /// File with the user's password, which TIDELOG_SASL_PASSWORD can hold instead
+    /// [env: TIDELOG_SASL_PASSWORD_FILE]
+    #[arg(long, value_name = "FILE", help_heading = CLUSTER)]
+    pub(crate) sasl_password_file: Option<PathBuf>,
+
+    /// The password itself. No flag, as anybody can read those of a process.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(crate) sasl_password: Option<String>,
+
+    /// Further setting of librdkafka; repeatable [env: TIDELOG_LIBRDKAFKA, separated by commas]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::key_and_value)]
+    #[arg(help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::keys_and_values")]
+    pub(crate) librdkafka: Option<Vec<(String, String)>>,
 }
+
+const CLUSTER: &str = "Cluster";
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,19 +179,39 @@ pub(crate) fn environment_says(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Layer, SettingsError> {
     let from = Environment { lookup };
+    let text = |text: &str| Ok(text.to_owned());
+    let path = |text: &str| Ok(PathBuf::from(text));
     Ok(Layer {
-        listen: from.read("TIDELOG_LISTEN", parse_address)?,
-        data: from.read("TIDELOG_DATA", |text| Ok(PathBuf::from(text)))?,
-        cors_origin: from.read("TIDELOG_CORS_ORIGIN", |text| {
-            text.split(',').map(|origin| parse_origin(origin.trim())).collect()
-        })?,
-        partitions: from.read("TIDELOG_PARTITIONS", parse_partitions)?,
+        listen: from.read("TIDELOG_LISTEN", parse::address)?,
+        data: from.read("TIDELOG_DATA", path)?,
+        cors_origin: from.read("TIDELOG_CORS_ORIGIN", |text| each(text, parse::origin))?,
+        partitions: from.read("TIDELOG_PARTITIONS", parse::partitions)?,
         answer_timeout: from.read("TIDELOG_ANSWER_TIMEOUT", parse_duration)?,
-        log: from.read("TIDELOG_LOG", |text| Ok(text.to_owned()))?,
+        change_stream: from.read("TIDELOG_CHANGE_STREAM", parse::switch)?,
+        log: from.read("TIDELOG_LOG", text)?,
         log_format: from.read("TIDELOG_LOG_FORMAT", |text| {
             LogFormat::from_str(text, true).map_err(|_| "it is `text` or `json`".to_owned())
         })?,
+        brokers: from.read("TIDELOG_BROKERS", parse::brokers)?,
+        prefix: from.read("TIDELOG_PREFIX", parse::name)?,
+        services: from.read("TIDELOG_SERVICES", parse::services)?,
+        node: from.read("TIDELOG_NODE", parse::name)?,
+        create_topics: from.read("TIDELOG_CREATE_TOPICS", parse::switch)?,
+        replication: from.read("TIDELOG_REPLICATION", parse::replication)?,
+        commit_interval: from.read("TIDELOG_COMMIT_INTERVAL", parse_duration)?,
+        tls: from.read("TIDELOG_TLS", parse::switch)?,
+        tls_ca: from.read("TIDELOG_TLS_CA", path)?,
+        sasl: from.read("TIDELOG_SASL", |text| SaslMechanism::from_str(text, true))?,
+        sasl_user: from.read("TIDELOG_SASL_USER", text)?,
+        sasl_password_file: from.read("TIDELOG_SASL_PASSWORD_FILE", path)?,
+        sasl_password: from.read("TIDELOG_SASL_PASSWORD", text)?,
+        librdkafka: from.read("TIDELOG_LIBRDKAFKA", |text| each(text, parse::key_and_value))?,
     })
+}
+
+/// Reads a list with commas between.
+fn each<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    text.split(',').map(|item| parse(item.trim())).collect()
 }
 
 struct Environment<L> {
@@ -128,58 +230,4 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         let parsed = parse(value.trim());
         parsed.map(Some).map_err(|why| SettingsError::Variable { name, value, why })
     }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    resolved.ok_or_else(|| {
-        "an address to listen at has a host and a port, as in 127.0.0.1:7070 or 0.0.0.0:7070"
-            .to_owned()
-    })
-}
-
-fn parse_partitions(text: &str) -> Result<u32, String> {
-    text.parse().ok().filter(is_partitions).ok_or_else(partitions_expected)
-}
-
-fn is_partitions(count: &u32) -> bool {
-    (1..=PARTITIONS_MAX).contains(count)
-}
-
-fn partitions_expected() -> String {
-    format!("there are 1 to {PARTITIONS_MAX} partitions")
-}
-
-fn parse_origin(text: &str) -> Result<String, String> {
-    if text == "*" {
-        return Ok(text.to_owned());
-    }
-    let origin: Origin = text.parse().map_err(|error: OriginError| format!("{error}, or `*`"))?;
-    Ok(origin.to_string())
-}
-
-fn text_of_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
-    parse_address(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
-}
-
-fn text_of_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    parse_duration(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
-}
-
-fn checked_partitions<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    let count = u32::deserialize(from)?;
-    if is_partitions(&count) {
-        Ok(Some(count))
-    } else {
-        Err(de::Error::custom(partitions_expected()))
-    }
-}
-
-fn checked_origins<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
-    let origins = Vec::<String>::deserialize(from)?;
-    let origins: Result<_, _> = origins.iter().map(|origin| parse_origin(origin)).collect();
-    origins.map(Some).map_err(de::Error::custom)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::Value;
 use tidelog_core::{
-    Layout, Message, Offset, PartitionId, Topic,
+    Headers, Layout, Message, Offset, PartitionId, Topic,
     port::{Append, AppendOutcome, Client},
 };
 use tidelog_io_local::{LocalLog, Settings};
@@ -96,6 +96,7 @@ fn lose_input(data: &Path) -> u64 {
         partition: PARTITION,
         key: Bytes::from_static(b"key"),
         payload: Bytes::from_static(b"\x01 of nobody"),
+        headers: Headers::default(),
     };
     let outcomes = pollster::block_on(log.client().append(vec![record; 5]));
     assert!(matches!(outcomes[..], [AppendOutcome::Appended(Offset(0)), ..]), "{outcomes:?}");

@@ -1,6 +1,7 @@
 //! The system as its users meet it: the real binary, real HTTP, a real disk.
 
 mod api;
+mod change_stream;
 mod command_line;
 mod crash;
 mod folder;

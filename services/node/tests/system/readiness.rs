@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use serde_json::Value;
 use tidelog_core::{
-    Layout, PartitionId, Topic,
+    Headers, Layout, PartitionId, Topic,
     port::{Append, AppendOutcome, Client},
 };
 use tidelog_io_local::{LocalLog, Settings};
@@ -48,7 +48,13 @@ fn append(data: &Path, partition: PartitionId, payload: &'static [u8]) {
     let settings = Settings::new(Layout::new(4).expect("four partitions"));
     let log = LocalLog::open(data, settings).expect("a folder of our own");
     let (topic, key) = (Topic::EntityPatches, Bytes::from_static(b"key"));
-    let record = Append { topic, partition, key, payload: Bytes::from_static(payload) };
+    let record = Append {
+        topic,
+        partition,
+        key,
+        payload: Bytes::from_static(payload),
+        headers: Headers::default(),
+    };
     let outcomes = pollster::block_on(log.client().append(vec![record]));
     assert!(matches!(outcomes[..], [AppendOutcome::Appended(_)]), "{outcomes:?}");
     log.close();

@@ -9,14 +9,29 @@ use crate::Settings;
 /// The partitions that are ours and have no task, and how often each has failed in a row.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    due: BTreeMap<PartitionId, Timestamp>,
+    due: BTreeMap<PartitionId, Due>,
     failures: BTreeMap<PartitionId, u32>,
+}
+
+/// When a partition is to be restored.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// What the clock showed when that was decided.
+    since: Timestamp,
+    at: Timestamp,
+}
+
+impl Due {
+    /// Whether it is time. A clock that was set back says no more about how long it still is.
+    fn has_come(self, now: Timestamp) -> bool {
+        self.at <= now || now < self.since
+    }
 }
 
 impl Recovery {
     /// A partition was assigned: it is to be restored at once.
     pub(super) fn assigned(&mut self, partition: PartitionId) {
-        self.due.insert(partition, Timestamp::ZERO);
+        self.due.insert(partition, Due { since: Timestamp::ZERO, at: Timestamp::ZERO });
     }
 
     /// A task failed: its partition is to be restored, after the second failure in a row with a
@@ -29,7 +44,7 @@ impl Recovery {
     ) -> u32 {
         let failures = self.failures.entry(partition).or_default();
         *failures += 1;
-        self.due.insert(partition, now.plus(delay(*failures, settings)));
+        self.due.insert(partition, Due { since: now, at: now.plus(delay(*failures, settings)) });
         *failures
     }
 
@@ -60,12 +75,12 @@ impl Recovery {
 
     /// A partition that is to be restored by now.
     pub(super) fn due(&self, now: Timestamp) -> Option<PartitionId> {
-        self.due.iter().find(|(_, at)| **at <= now).map(|(partition, _)| *partition)
+        self.due.iter().find(|(_, due)| due.has_come(now)).map(|(partition, _)| *partition)
     }
 
     /// When the next partition is to be restored.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.due.values().min().copied()
+        self.due.values().map(|due| due.at).min()
     }
 }
 
@@ -90,5 +105,16 @@ mod tests {
         let delays: Vec<_> = (1..=6).map(|n| delay(n, &settings).as_millis()).collect();
         assert_eq!(delays, [0, 100, 200, 400, 500, 500]);
         assert_eq!(delay(u32::MAX, &settings), settings.retry_delay_max);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_restoring_off() {
+        let (settings, partition) = (Settings::default(), PartitionId(3));
+        let (mut recovery, now) = (Recovery::default(), Timestamp::from_millis(600_000));
+        recovery.failed(partition, now, &settings);
+        recovery.failed(partition, now, &settings);
+        assert_eq!(recovery.due(now), None);
+        let set_back = now.minus(Duration::from_secs(300));
+        assert_eq!(recovery.due(set_back), Some(partition));
     }
 }

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use tidelog_core::{
     Effects, Input, Layout, Message, Offset, Overlay, Position, Probe, ReadFault, Service, Source,
-    State, Tables, Timestamp, Topic, Wake,
+    State, Tables, Timestamp, Topic, TraceContext, Wake,
     message::DecodeError,
     port::{Record, Restored, TaskCommit, TaskId},
 };
@@ -77,7 +77,7 @@ impl<T: Tables> Task<T> {
         let source = Source { position: at, time: record.time };
         let task_time = self.task_time;
         let id = self.id;
-        self.call(|state, effects| {
+        self.call(record.trace, |state, effects| {
             state.advance(record.time);
             let now = state.task_time();
             assert!(now >= task_time, "the time of {id} went back from {task_time} to {now}");
@@ -101,7 +101,7 @@ impl<T: Tables> Task<T> {
         service: &(impl Service + ?Sized),
         now: Timestamp,
     ) -> Result<bool, ReadFault> {
-        self.call(|state, effects| service.handle(now, Input::Timeout, state, effects))?;
+        self.call(None, |state, effects| service.handle(now, Input::Timeout, state, effects))?;
         let did_something = self.has_effects();
         if did_something {
             self.since.get_or_insert(now);
@@ -180,9 +180,13 @@ impl<T: Tables> Task<T> {
     }
 
     /// A call of the service that may change something.
-    fn call(&mut self, call: impl FnOnce(&mut State<'_>, &mut Effects)) -> Result<(), ReadFault> {
+    fn call(
+        &mut self,
+        trace: Option<TraceContext>,
+        call: impl FnOnce(&mut State<'_>, &mut Effects),
+    ) -> Result<(), ReadFault> {
         self.alarm.changed();
-        self.effects.begin_call();
+        self.effects.begin_call(trace);
         self.state(call)
     }
 

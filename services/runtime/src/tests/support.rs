@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tidelog_contract::memory::Memory;
 use tidelog_core::{
-    DatabaseId, Effects, Input, Layout, Message, Offset, PartitionId, Revision, Service,
+    DatabaseId, Effects, Headers, Input, Layout, Message, Offset, PartitionId, Revision, Service,
     ServiceName, Spec, State, TableId, Timestamp, Topic, Wake,
     message::{Origin, SchemaChange, SchemaPatch, SchemaUpdate},
     port::{Append, AppendOutcome, Client, TaskId},
@@ -151,6 +151,7 @@ pub(super) fn raw(partition: u32, payload: &[u8]) -> Append {
         partition: PartitionId(partition),
         key: Bytes::from_static(b"raw"),
         payload: Bytes::copy_from_slice(payload),
+        headers: Headers::default(),
     }
 }
 

@@ -22,7 +22,7 @@ fn lane(records: u64) -> Lane {
 }
 
 fn waiting(n: u64) -> Waiting {
-    let record = Unsent { key: bytes::Bytes::new(), value: None };
+    let record = Unsent { key: bytes::Bytes::new(), value: None, trace: None };
     Waiting { record, ticket: (n, 0), expires: time(1_000) }
 }
 

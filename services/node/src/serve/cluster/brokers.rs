@@ -1,0 +1,175 @@
+//! Whether the brokers are there, and the topics with them.
+
+use std::{
+    future::Future,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tidelog_core::Topic;
+use tidelog_io_kafka::{Difference, Settings, Topics, of_service};
+use tokio::sync::watch;
+
+use crate::serve::{Error, services};
+
+/// How often the brokers are asked whether they are there.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long they may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+
+/// A thread that asks the brokers from time to time. It is to be stopped, not dropped.
+pub(super) struct Brokers {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Result<(), Error>>,
+    are_there: watch::Receiver<bool>,
+    away: watch::Receiver<Option<Box<str>>>,
+}
+
+impl Brokers {
+    /// Begins to ask. Brokers that are away are waited for; topics that are not there are made, if
+    /// that is wanted, and an error otherwise.
+    pub(super) fn watch(settings: &Settings, create: bool) -> Result<Self, Error> {
+        let settings = Settings { request_timeout: ANSWERED_WITHIN, ..settings.clone() };
+        let (stop, stopped) = mpsc::channel();
+        let (there, are_there) = watch::channel(false);
+        let first = "the brokers have not been reached yet".into();
+        let (tell, away) = watch::channel(Some(first));
+        let work = move || {
+            let topics =
+                Topics::connect(&settings).map_err(|error| Error::Refused(error.to_string()))?;
+            let asking = Asking { topics, stopped, away: tell, is_told: false };
+            asking.run(create, &there)
+        };
+        let thread = thread::Builder::new().name("kafka-brokers".into()).spawn(work);
+        Ok(Self { stop, thread: thread.map_err(Error::Runtime)?, are_there, away })
+    }
+
+    /// Whether the brokers have been there once, with all topics.
+    pub(super) fn are_there(&self) -> watch::Receiver<bool> {
+        self.are_there.clone()
+    }
+
+    /// Is ready when it is certain that they will never be there as they have to be.
+    pub(super) fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut away = self.away.clone();
+        async move { while away.changed().await.is_ok() {} }
+    }
+
+    /// Why they cannot be reached, if they cannot.
+    pub(super) fn away(&self) -> watch::Receiver<Option<Box<str>>> {
+        self.away.clone()
+    }
+
+    /// Asks no longer.
+    pub(super) fn stop(self) -> Result<(), Error> {
+        drop(self.stop);
+        self.thread.join().unwrap_or_else(|_| {
+            Err(Error::Refused("the thread that asks them has panicked; this is a bug".into()))
+        })
+    }
+}
+
+/// What the thread has.
+struct Asking {
+    topics: Topics,
+    stopped: mpsc::Receiver<()>,
+    away: watch::Sender<Option<Box<str>>>,
+    /// Whether it has been logged that they are away.
+    is_told: bool,
+}
+
+impl Asking {
+    fn run(mut self, create: bool, there: &watch::Sender<bool>) -> Result<(), Error> {
+        loop {
+            match self.make_ready(create) {
+                Ok(()) => break,
+                Err(NotReady::Wrong(error)) => return Err(error),
+                Err(NotReady::Away(reason)) => self.are_away(&reason),
+            }
+            if self.is_stopped() {
+                return Ok(());
+            }
+        }
+        self.are_here();
+        there.send_replace(true);
+        while !self.is_stopped() {
+            match self.topics.reach() {
+                Ok(()) => self.are_here(),
+                Err(error) => self.are_away(&error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the topics that are not there, if that is wanted, and looks at all of them.
+    fn make_ready(&self, create: bool) -> Result<(), NotReady> {
+        let mut wrong = self.topics.check_shapes(needed())?;
+        let is_missing = |it: &Difference| matches!(it, Difference::Missing { .. });
+        if create && wrong.iter().any(is_missing) {
+            let created = self.topics.create(needed())?;
+            tracing::info!(topics = created.len(), "topics were made");
+            wrong = self.topics.check_shapes(needed())?;
+        }
+        if !wrong.is_empty() {
+            let words = wrong.iter().map(ToString::to_string).collect::<Vec<_>>();
+            return Err(NotReady::Wrong(Error::Topics { differences: words.join("; ") }));
+        }
+        match self.topics.check(needed()) {
+            Ok(others) => others.iter().for_each(|other| {
+                tracing::warn!("{other}");
+            }),
+            // Who may use the topics need not be allowed to see their settings.
+            Err(error) => {
+                tracing::warn!(%error, "how the topics are set is not known");
+            }
+        }
+        Ok(())
+    }
+
+    fn are_here(&mut self) {
+        if self.away.borrow().is_some() {
+            tracing::info!("the brokers are there");
+        }
+        self.is_told = false;
+        self.away.send_if_modified(|away| away.take().is_some());
+    }
+
+    fn are_away(&mut self, reason: &str) {
+        if !self.is_told {
+            tracing::warn!(reason, "the brokers cannot be reached; the node waits for them");
+            self.is_told = true;
+        }
+        self.away.send_replace(Some(reason.into()));
+    }
+
+    /// Waits until it is time to ask again. Says whether it never is.
+    fn is_stopped(&self) -> bool {
+        self.stopped.recv_timeout(EVERY) != Err(mpsc::RecvTimeoutError::Timeout)
+    }
+}
+
+/// Why a node cannot begin.
+enum NotReady {
+    /// It is to wait.
+    Away(String),
+    /// Waiting does not help.
+    Wrong(Error),
+}
+
+impl From<tidelog_io_kafka::TopicsError> for NotReady {
+    fn from(error: tidelog_io_kafka::TopicsError) -> Self {
+        if error.is_refused() {
+            Self::Wrong(Error::Refused(error.to_string()))
+        } else {
+            Self::Away(error.to_string())
+        }
+    }
+}
+
+/// The topics of all services, wherever they run, and of the gateways.
+fn needed() -> impl Iterator<Item = Topic> {
+    let of_services = services().into_iter().flat_map(|service| of_service(service.spec()));
+    of_services.chain([Topic::CompleteResponses, Topic::SchemaUpdates, Topic::Owners])
+}
