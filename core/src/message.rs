@@ -10,6 +10,7 @@ mod codec;
 mod dead_letter;
 mod entity;
 mod learning;
+mod owner;
 mod request;
 mod schema;
 
@@ -21,6 +22,7 @@ pub use entity::{Change, Condition, EntityPatch, EntityUpdate, Match, PartReques
 pub use learning::{
     LearnedDefinition, LearningScope, LearningSwitch, Lesson, LessonSource, MarkedUpdate, WalkEnded,
 };
+pub use owner::Owner;
 pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
 pub use schema::{DefinitionUpdate, SchemaChange, SchemaPatch, SchemaUpdate, StatementEdit};
 
@@ -49,6 +51,8 @@ pub enum Message {
     SchemaUpdate(SchemaUpdate),
     /// A record was set aside.
     DeadLetter(DeadLetter),
+    /// A node runs a task, or no longer does.
+    Owner(Owner),
     /// The definition of a collection's documents changed.
     DefinitionUpdate(DefinitionUpdate),
     /// Learning was switched.
@@ -76,6 +80,7 @@ impl Message {
             Self::SchemaPatch(_) => Topic::SchemaPatches,
             Self::SchemaUpdate(_) => Topic::SchemaUpdates,
             Self::DeadLetter(_) => Topic::DeadLetters,
+            Self::Owner(_) => Topic::Owners,
             Self::DefinitionUpdate(_) => Topic::SchemaUpdates,
             Self::LearningSwitch(_) => Topic::EntityPatches,
             Self::MarkedUpdate(_) => Topic::EntityUpdates,
@@ -97,6 +102,7 @@ impl Message {
             | Self::SchemaPatch(_)
             | Self::SchemaUpdate(_)
             | Self::DeadLetter(_)
+            | Self::Owner(_)
             | Self::DefinitionUpdate(_)
             | Self::LearningSwitch(_)
             | Self::Lesson(_)
@@ -119,6 +125,7 @@ impl Message {
             | Self::SchemaPatch(_)
             | Self::SchemaUpdate(_)
             | Self::DeadLetter(_)
+            | Self::Owner(_)
             | Self::LearningSwitch(_)
             | Self::MarkedUpdate(_)
             | Self::Lesson(_)
@@ -141,6 +148,7 @@ impl Message {
             Self::SchemaPatch(patch) => patch.database.as_str(),
             Self::SchemaUpdate(update) => update.database.as_str(),
             Self::DeadLetter(letter) => &letter.key,
+            Self::Owner(owner) => &owner.task,
             Self::DefinitionUpdate(update) => update.collection.database_str(),
             // Goes to every partition.
             Self::LearningSwitch(switch) => switch.scope.as_str(),
@@ -165,6 +173,7 @@ impl Message {
             Self::SchemaUpdate(update) => Some(&update.request),
             Self::MarkedUpdate(marked) => Some(&marked.update.request),
             Self::DeadLetter(_)
+            | Self::Owner(_)
             | Self::DefinitionUpdate(_)
             | Self::LearningSwitch(_)
             | Self::Lesson(_)

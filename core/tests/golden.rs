@@ -12,8 +12,8 @@ use tidelog_core::{
     Timestamp, Topic,
     message::{
         BatchPart, Change, CompleteResponse, Condition, DeadLetter, DecodeError, EntityBatch,
-        EntityPatch, EntityUpdate, Fingerprint, IdempotencyKey, Match, Origin, Outcome, Part,
-        PartAnswer, PartRequest, PartialResponse, Remember, SchemaChange, SchemaPatch,
+        EntityPatch, EntityUpdate, Fingerprint, IdempotencyKey, Match, Origin, Outcome, Owner,
+        Part, PartAnswer, PartRequest, PartialResponse, Remember, SchemaChange, SchemaPatch,
         SchemaUpdate, UpdateKind,
     },
     patch::{JsonPatch, Operations},
@@ -148,6 +148,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("part-of-a-batch", remembered_request(Part { number: 2, of: 3 }, Remember::Batch)),
         ("remembered-answer", remembered_answer(Part::ONLY, Remember::Single)),
         ("answer-to-the-only-part-of-a-batch", remembered_answer(Part::ONLY, Remember::Batch)),
+        ("owner", owner(Some("10.0.0.1:7071"))),
+        ("owner-that-has-left", owner(None)),
     ];
     messages.extend(schemas::messages());
     messages
@@ -299,6 +301,16 @@ fn dead_letter() -> Message {
         key: "k".into(),
         payload: vec![1, 2, 3].into(),
         payload_bytes: 3,
+    })
+}
+
+fn owner(address: Option<&str>) -> Message {
+    Message::Owner(Owner {
+        task: "entity-storage/3".into(),
+        epoch: 300,
+        node: "node-1".into(),
+        address: address.map(Into::into),
+        transactional_id: "id".into(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! How the tasks of this node stand, for those who want to read their tables.
 //!
-//! A commit can be seen in the log before it is in the store. So whoever asks for a task waits until no
-//! commit of it is under way, and what is then read holds all that could be seen before.
+//! A commit can be seen in the log before it is in the store. So whoever asks for a task waits until
+//! every commit of it that had begun by then is in the store, and what is then read holds all that could
+//! be seen before. Commits that begin later are not waited for: under load there is always one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,11 @@ use tidelog_core::{
     port::{AskError, TaskCommit, TaskId},
 };
 
-use crate::{leases::SessionNumber, watched::Watched};
+use crate::{
+    figures::{Restoring, TaskFigures},
+    leases::SessionNumber,
+    watched::Watched,
+};
 
 /// How the tasks of this node stand.
 #[derive(Default)]
@@ -19,30 +24,45 @@ pub(crate) struct Board(Watched<BTreeMap<TaskId, Standing>>);
 struct Standing {
     /// Whose task it is: what an earlier owner has still to say does not count.
     session: SessionNumber,
-    step: Step,
-    /// For each input, the offset to be read next.
+    /// Whether it is not being restored, nor to be restored.
+    is_restored: bool,
+    /// How far restoring it is.
+    progress: Restoring,
+    /// The number of its last commit that has begun since it was restored, or 0.
+    begun: u64,
+    /// The number of its last commit that the store has had since, or 0.
+    stored: u64,
+    /// For each input, the offset to be read next, by what the store has.
     positions: Vec<(Topic, Offset)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// It is being restored, or to be restored.
-    Restoring,
-    /// A commit of it is under way.
-    Committing,
-    /// What can be seen of it in the log is in the store.
-    Settled,
 }
 
 impl Board {
     /// A task is ours, and to be restored.
     pub(crate) fn restoring(&self, session: SessionNumber, task: TaskId) {
-        let standing = Standing { session, step: Step::Restoring, positions: Vec::new() };
+        let standing = Standing::restoring(session);
         self.0.change(|tasks| tasks.insert(task, standing));
     }
 
-    /// A task is restored, or a commit of it is in the store.
-    pub(crate) fn settled(
+    /// Restoring a task has got that far.
+    pub(crate) fn progress(&self, session: SessionNumber, task: TaskId, progress: Restoring) {
+        self.0.change(|tasks| {
+            if let Some(standing) = of(tasks, session, task) {
+                standing.progress = progress;
+            }
+        });
+    }
+
+    /// How far all tasks are.
+    pub(crate) fn figures(&self) -> Vec<TaskFigures> {
+        let figures = |(task, standing): (&TaskId, &Standing)| {
+            let restoring = (!standing.is_restored).then_some(standing.progress);
+            TaskFigures { task: *task, restoring, positions: standing.positions.clone() }
+        };
+        self.0.look(|tasks| tasks.iter().map(figures).collect())
+    }
+
+    /// A task is restored.
+    pub(crate) fn restored(
         &self,
         session: SessionNumber,
         task: TaskId,
@@ -50,19 +70,37 @@ impl Board {
     ) {
         self.0.change(|tasks| {
             if let Some(standing) = of(tasks, session, task) {
-                (standing.step, standing.positions) = (Step::Settled, positions.to_vec());
+                let positions = positions.to_vec();
+                *standing =
+                    Standing { is_restored: true, positions, ..Standing::restoring(session) };
             }
         });
     }
 
-    /// A commit of some tasks begins.
+    /// A commit of a task is in the store.
+    pub(crate) fn stored(
+        &self,
+        session: SessionNumber,
+        task: TaskId,
+        number: u64,
+        positions: &[(Topic, Offset)],
+    ) {
+        self.0.change(|tasks| {
+            if let Some(standing) = of(tasks, session, task) {
+                (standing.stored, standing.positions) = (number, positions.to_vec());
+            }
+        });
+    }
+
+    /// A commit of some tasks begins. Numbers rise.
     pub(crate) fn committing(
         &self,
         session: SessionNumber,
         service: ServiceName,
         tasks: &[TaskCommit],
+        number: u64,
     ) {
-        self.set(session, service, tasks, Step::Committing);
+        self.each(session, service, tasks, |standing| standing.begun = number);
     }
 
     /// A commit has not become real, as far as is known: its tasks are to be restored.
@@ -72,36 +110,44 @@ impl Board {
         service: ServiceName,
         tasks: &[TaskCommit],
     ) {
-        self.set(session, service, tasks, Step::Restoring);
-    }
-
-    /// A task has gone.
-    pub(crate) fn gone(&self, session: SessionNumber, task: TaskId) {
-        self.0.change(|tasks| {
-            if of(tasks, session, task).is_some() {
-                tasks.remove(&task);
-            }
+        self.each(session, service, tasks, |standing| {
+            *standing = Standing::restoring(session);
         });
     }
 
-    /// All tasks of a session have gone.
-    pub(crate) fn all_gone(&self, session: SessionNumber) {
-        self.0.change(|tasks| tasks.retain(|_, standing| standing.session != session));
+    /// A task has gone. Says whether it was the session's.
+    pub(crate) fn gone(&self, session: SessionNumber, task: TaskId) -> bool {
+        self.0.change(|tasks| {
+            let is_ours = of(tasks, session, task).is_some();
+            is_ours && tasks.remove(&task).is_some()
+        })
     }
 
-    /// Waits until a task is settled and has read a record, and then takes something, before anything
-    /// else becomes of the task.
+    /// All tasks of a session have gone. Says which they were.
+    pub(crate) fn all_gone(&self, session: SessionNumber) -> Vec<TaskId> {
+        self.0.change(|tasks| {
+            let ours = |(_, standing): &(&TaskId, &Standing)| standing.session == session;
+            let gone: Vec<_> = tasks.iter().filter(ours).map(|(task, _)| *task).collect();
+            gone.iter().for_each(|task| drop(tasks.remove(task)));
+            gone
+        })
+    }
+
+    /// Waits until the store has all of a task that could be seen before this was called, and the task
+    /// has read a record; and then takes something, before the task goes or is restored.
     pub(crate) async fn once_settled<T>(
         &self,
         task: TaskId,
         at_least: Option<Position>,
         take: impl Fn() -> T,
     ) -> Result<T, AskError> {
+        let mut begun = None;
         let find = |tasks: &BTreeMap<TaskId, Standing>| {
             let Some(standing) = tasks.get(&task) else {
                 return Some(Err(AskError::NotOwner(task)));
             };
-            let is_ready = standing.step == Step::Settled && standing.has_read(at_least);
+            let begun = *begun.get_or_insert(standing.begun);
+            let is_ready = standing.has_stored(begun) && standing.has_read(at_least);
             is_ready.then(|| Ok(take()))
         };
         self.0.until(find).await
@@ -109,32 +155,32 @@ impl Board {
 
     /// Why a task was not ready in time.
     pub(crate) fn too_late(&self, task: TaskId, at_least: Option<Position>) -> AskError {
-        self.0.look(|tasks| match (tasks.get(&task).map(|standing| standing.step), at_least) {
-            (Some(Step::Settled | Step::Committing), Some(position)) => {
-                AskError::NotReached { task, position }
+        self.0.look(|tasks| {
+            match (tasks.get(&task).map(|standing| standing.is_restored), at_least) {
+                (Some(true), Some(position)) => AskError::NotReached { task, position },
+                (Some(false), _) => {
+                    AskError::Unavailable(format!("{task} is being restored").into())
+                }
+                (Some(true), None) => {
+                    AskError::Unavailable(format!("a commit of {task} takes long").into())
+                }
+                (None, _) => AskError::NotOwner(task),
             }
-            (Some(Step::Restoring), _) => {
-                AskError::Unavailable(format!("{task} is being restored").into())
-            }
-            (Some(Step::Settled | Step::Committing), None) => {
-                AskError::Unavailable(format!("a commit of {task} takes long").into())
-            }
-            (None, _) => AskError::NotOwner(task),
         })
     }
 
-    fn set(
+    fn each(
         &self,
         session: SessionNumber,
         service: ServiceName,
         commits: &[TaskCommit],
-        step: Step,
+        change: impl Fn(&mut Standing),
     ) {
         self.0.change(|tasks| {
             for commit in commits {
                 let task = TaskId { service, partition: commit.partition };
                 if let Some(standing) = of(tasks, session, task) {
-                    standing.step = step;
+                    change(standing);
                 }
             }
         });
@@ -142,6 +188,17 @@ impl Board {
 }
 
 impl Standing {
+    fn restoring(session: SessionNumber) -> Self {
+        let (progress, positions) = (Restoring::default(), Vec::new());
+        Self { session, is_restored: false, progress, begun: 0, stored: 0, positions }
+    }
+
+    /// Whether the store has the commits up to number `begun`. If there was none of so high a number
+    /// since the task was restored, it was restored after that one.
+    fn has_stored(&self, begun: u64) -> bool {
+        self.is_restored && (self.stored >= begun || self.begun < begun)
+    }
+
     fn has_read(&self, at_least: Option<Position>) -> bool {
         at_least.is_none_or(|position| {
             let of_topic = |(topic, _): &&(Topic, Offset)| *topic == position.topic;

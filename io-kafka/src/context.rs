@@ -5,6 +5,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
+    producer::{DeliveryResult, ProducerContext},
 };
 use tracing::{debug, error, info, warn};
 
@@ -23,6 +24,16 @@ impl ClientContext for Logging {
 
 impl ConsumerContext for Logging {}
 
+impl ProducerContext for Logging {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        if let Err((error, _)) = result {
+            warn!(%error, "a record was not delivered");
+        }
+    }
+}
+
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
     match level {
@@ -34,11 +45,17 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// Errors of the client as a whole are told for information: librdkafka goes on trying. That no broker
-/// can be reached each client tells again and again, and whoever cares asks.
+/// can be reached each client tells again and again, and the end of a partition is asked for.
 pub(crate) fn global_error(error: &KafkaError, reason: &str) {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
-    if let Some(AllBrokersDown | BrokerTransportFailure) = error.rdkafka_error_code() {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, Authentication, BrokerTransportFailure, PartitionEOF, SSL,
+    };
+    if let Some(AllBrokersDown | BrokerTransportFailure | PartitionEOF) = error.rdkafka_error_code()
+    {
         return debug!(target: "librdkafka", %error, "{reason}");
+    }
+    if let Some(Authentication | SSL) = error.rdkafka_error_code() {
+        return error!(target: "librdkafka", %error, "{reason}");
     }
     warn!(target: "librdkafka", %error, "{reason}");
 }

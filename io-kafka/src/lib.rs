@@ -25,9 +25,10 @@
 //! librdkafka's calls block, so each is made on a thread that has nothing else to do, and the futures of
 //! this crate wait for channels:
 //!
-//! - A session has two. One owns its consumer and its producer, and every commit is made there; the
-//!   other one restores tables and looks where inputs end, so that a long restore keeps no rebalance
-//!   waiting. Dropping the session joins both.
+//! - A session has three. One owns its consumer and its producer, and every commit is made there. One
+//!   restores tables and looks where inputs end, so that a long restore keeps no rebalance waiting. One
+//!   writes into the store what has been committed, beside the next commit. Dropping the session joins
+//!   them.
 //! - A client has one that appends, and one for each read that is under way. Dropping its last clone
 //!   joins them.
 //!
@@ -37,7 +38,8 @@
 //!   positions are in it twice: as offsets of the group, which is what fences an owner that is none any
 //!   more, and as a record of the changelog, since a broker forgets the offsets of an idle group.
 //! - Only a commit that the broker has confirmed is written into the store. So a store can be behind its
-//!   changelog, and never ahead of it.
+//!   changelog, and never ahead of it. A task sees the rows of a commit from when it is told of it,
+//!   whether the store has them yet or not; it is restored or given away only when the store has them.
 //! - The outcome of a commit is never guessed. What can be repeated is repeated for a limited time; what
 //!   was aborted is rejected; all else is unknown, and the session goes on with a new producer, whose
 //!   initialisation ends whatever was left open.
@@ -63,14 +65,18 @@ mod client;
 mod clock;
 mod context;
 mod error;
+mod figures;
 mod headers;
 mod leases;
 mod member;
+mod owners;
 mod record;
 mod restorer;
 mod session;
 mod settings;
 mod snapshots;
+mod storer;
+mod tables;
 mod topics;
 mod transport;
 mod watched;
@@ -79,8 +85,11 @@ pub use browser::{Browsed, Browser, Browsing};
 pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
 pub use client::KafkaClient;
 pub use error::ConnectError;
+pub use figures::{Commits, Figures, Restoring, TaskFigures};
+pub use owners::{Owners, Place};
 pub use session::KafkaSession;
 pub use settings::{Leaving, Settings};
 pub use snapshots::KafkaSnapshots;
+pub use tables::KafkaTables;
 pub use topics::{Described, Difference, Topics, TopicsError, of_service};
 pub use transport::KafkaTransport;

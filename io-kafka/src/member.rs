@@ -14,6 +14,7 @@ mod reading;
 
 pub(crate) use joining::start;
 pub(crate) use link::{Command, Credit, Link};
+pub(crate) use producer::end_transactions;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -42,6 +43,8 @@ use crate::{
     leases::SessionNumber,
     restorer::{Caught, Restorer},
     session::Told,
+    storer::Storer,
+    tables::{KafkaTables, Unstored},
     transport::Shared,
 };
 
@@ -54,6 +57,8 @@ struct Member<'a, S: Store> {
     spec: &'static Spec,
     /// The inputs by their names on the broker.
     topics: BTreeMap<String, Topic>,
+    /// The names of all topics of the service.
+    names: BTreeMap<Topic, String>,
     name: String,
     session: SessionNumber,
     consumer: &'a GroupConsumer,
@@ -63,12 +68,17 @@ struct Member<'a, S: Store> {
     group: Group,
     restorer: Restorer,
     shared: Arc<Shared<S>>,
+    storer: Storer,
+    /// What shows the rows of restored tasks that are not in the store yet.
+    unstored: BTreeMap<PartitionId, Arc<Unstored>>,
     tell: told::UnboundedSender<Told>,
     credit: Arc<Credit>,
     /// The partitions that are read.
     readers: BTreeMap<PartitionId, Reader>,
     /// Who waits for partitions that are being restored, by ticket.
     restoring: BTreeMap<u64, Restoring<S::Tables>>,
+    /// How many commits have begun.
+    commits: u64,
     /// The commit under way.
     commit: Option<Pending>,
     /// Commands that wait for its end.
@@ -82,7 +92,7 @@ struct Member<'a, S: Store> {
 
 struct Restoring<T> {
     partition: PartitionId,
-    reply: oneshot::Sender<Result<Restored<T>, SessionError>>,
+    reply: oneshot::Sender<Result<Restored<KafkaTables<T>>, SessionError>>,
 }
 
 impl<S: Store> Member<'_, S> {
@@ -118,6 +128,8 @@ impl<S: Store> Member<'_, S> {
             Command::Restore { partition, ticket, reply } => {
                 self.stop_reading(partition);
                 self.shared.board.restoring(self.session, self.task(partition));
+                // It is to find its last commit in the store.
+                self.storer.wait();
                 self.restoring.insert(ticket, Restoring { partition, reply });
                 self.restorer.restore(partition, ticket);
             }
@@ -126,11 +138,14 @@ impl<S: Store> Member<'_, S> {
                     self.restored(ticket, restoring, outcome);
                 }
             }
+            Command::StoreFailed(error) => self.end(SessionError::Fatal(error.to_string().into())),
             Command::Ends { partition, reply } => self.restorer.ends(partition, reply),
             Command::Commit(commit) => self.begin_commit(commit),
             Command::Release(partition) => {
                 self.stop_reading(partition);
-                self.shared.board.gone(self.session, self.task(partition));
+                self.storer.wait();
+                self.unstored.remove(&partition);
+                self.shared.gave(self.session, self.task(partition));
                 self.group.release(partition, self.consumer);
             }
             Command::Park(partition) => self.stop_reading(partition),
@@ -149,7 +164,7 @@ impl<S: Store> Member<'_, S> {
             let positions = &restored.positions;
             let is_newest = !self.restoring.values().any(|later| later.partition == partition);
             if !reply.is_canceled() && is_newest && self.group.keeps(partition) {
-                self.shared.board.settled(self.session, self.task(partition), positions);
+                self.shared.took(self.session, &self.name, self.task(partition), positions);
                 let gone = positions.iter().zip(starts).find(|((_, next), start)| next < start);
                 match gone {
                     None => self.start_reading(partition, ticket, positions)?,
@@ -162,7 +177,10 @@ impl<S: Store> Member<'_, S> {
                     }),
                 }
             }
-            Ok(restored)
+            let Restored { tables, positions, task_time } = restored;
+            let unstored = Arc::<Unstored>::default();
+            self.unstored.insert(partition, Arc::clone(&unstored));
+            Ok(Restored { tables: KafkaTables::new(tables, unstored), positions, task_time })
         });
         // Nobody may wait any more.
         drop(reply.send(outcome));
@@ -191,7 +209,7 @@ impl<S: Store> Member<'_, S> {
                     for partition in partitions {
                         self.stop_reading(partition);
                         self.group.set(partition, Holding::Lost);
-                        self.shared.board.gone(self.session, self.task(partition));
+                        self.shared.gave(self.session, self.task(partition));
                         self.tell(Told::Lost(partition));
                     }
                 }
@@ -209,7 +227,7 @@ impl<S: Store> Member<'_, S> {
     fn end(&mut self, error: SessionError) {
         if !self.is_over {
             self.is_over = true;
-            self.shared.board.all_gone(self.session);
+            self.shared.gave_all(self.session);
             self.tell(Told::Over(error));
         }
     }

@@ -28,11 +28,8 @@ use tidelog_core::{
 use tracing::warn;
 
 use crate::{
-    Settings,
-    context::Logging,
-    error::session_error,
-    leases::{Leased, SessionNumber},
-    record,
+    Settings, context::Logging, error::session_error, leases::SessionNumber, record,
+    transport::Shared,
 };
 
 /// How long one call waits before it is looked whether anybody still wants its outcome.
@@ -41,6 +38,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a dead owner's transaction may hold back a changelog, beyond its own time limit: brokers
 /// look for such transactions every ten seconds.
 const ABORTED_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long an open transaction may hold a restore back before it is ended. A commit that was made in good
+/// order is through by then.
+const HELD_BACK_FOR: Duration = Duration::from_millis(500);
+
+/// Whether it is time to end what holds a restore back.
+struct Freeing {
+    since: Instant,
+    is_tried: bool,
+}
+
+impl Freeing {
+    fn new() -> Self {
+        Self { since: Instant::now(), is_tried: false }
+    }
+}
 
 /// The outcome of asking for the ends of a task's inputs.
 pub(crate) type Ends = Result<Vec<(Topic, Offset)>, SessionError>;
@@ -67,20 +80,20 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Starts the thread. It tells `done` what it has restored, with the ticket of the request.
     pub(crate) fn start<S: Store>(
-        settings: &Settings,
+        shared: &Arc<Shared<S>>,
         spec: &'static Spec,
-        store: Arc<Leased<S>>,
         session: SessionNumber,
         done: impl Fn(u64, Result<Caught<S::Tables>, SessionError>) + Send + 'static,
     ) -> Result<Self, SessionError> {
         let failed = |error: KafkaError| session_error("a consumer for restoring", &error);
+        let settings = &shared.settings;
         let committed = settings.restoring_consumer(spec.name).create_with_context(Logging);
         let heads = settings.heads_consumer().create_with_context(Logging);
         let stop = Arc::new(AtomicBool::new(false));
         let work = Work {
             settings: settings.clone(),
             spec,
-            store,
+            shared: Arc::clone(shared),
             session,
             committed: committed.map_err(failed)?,
             heads: heads.map_err(failed)?,
@@ -130,7 +143,7 @@ impl Drop for Restorer {
 struct Work<S> {
     settings: Settings,
     spec: &'static Spec,
-    store: Arc<Leased<S>>,
+    shared: Arc<Shared<S>>,
     session: SessionNumber,
     /// Sees what is committed.
     committed: BaseConsumer<Logging>,
@@ -179,6 +192,7 @@ impl<S: Store> Work<S> {
         let topics: Vec<_> =
             self.spec.inputs.iter().map(|topic| self.settings.topic(*topic)).collect();
         let deadline = self.stable_by();
+        let mut freeing = Freeing::new();
         loop {
             let mut list = TopicPartitionList::new();
             for topic in &topics {
@@ -197,7 +211,10 @@ impl<S: Store> Work<S> {
                     };
                     return Ok(topics.iter().map(of).collect());
                 }
-                Err(error) => self.wait(deadline, "the committed positions", &error)?,
+                Err(error) => {
+                    self.free(self.task(partition), &mut freeing)?;
+                    self.wait(deadline, "the committed positions", &error)?;
+                }
             }
         }
     }
@@ -211,6 +228,7 @@ impl<S: Store> Work<S> {
     ) -> Result<(), SessionError> {
         let deadline = self.stable_by();
         let mut pause = Duration::from_millis(1);
+        let mut freeing = Freeing::new();
         loop {
             let (_, stable) = self.bounds(&self.committed, topic, partition)?;
             if stable >= end {
@@ -223,9 +241,21 @@ impl<S: Store> Work<S> {
                 );
                 return Err(SessionError::Lost(reason.into()));
             }
+            self.free(self.task(partition), &mut freeing)?;
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+    }
+
+    /// Ends what the last owner of a task has left open, if that holds us back for longer than the end
+    /// of a transaction takes.
+    fn free(&self, task: TaskId, freeing: &mut Freeing) -> Result<(), SessionError> {
+        if freeing.is_tried || freeing.since.elapsed() < HELD_BACK_FOR {
+            return Ok(());
+        }
+        freeing.is_tried = true;
+        let Some(owners) = &self.shared.owners else { return Ok(()) };
+        owners.end_transaction(task)
     }
 
     /// The first offset and the one after the last, as a consumer sees them.

@@ -24,6 +24,7 @@ use tracing::warn;
 use crate::{
     clock,
     member::{self, Command, Credit, Link},
+    tables::KafkaTables,
     transport::Shared,
 };
 
@@ -178,7 +179,7 @@ impl<S: Store> KafkaSession<S> {
 }
 
 impl<S: Store> Session for KafkaSession<S> {
-    type Tables = S::Tables;
+    type Tables = KafkaTables<S::Tables>;
 
     fn layout(&self) -> Layout {
         self.layout
@@ -196,7 +197,7 @@ impl<S: Store> Session for KafkaSession<S> {
     async fn restore(
         &mut self,
         partition: PartitionId,
-    ) -> Result<Restored<S::Tables>, SessionError> {
+    ) -> Result<Restored<Self::Tables>, SessionError> {
         self.reading.remove(&partition);
         self.tickets += 1;
         let ticket = self.tickets;

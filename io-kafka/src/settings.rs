@@ -67,7 +67,7 @@ impl Settings {
             replication: 1,
             node: "node".into(),
             session_timeout: Duration::from_secs(6),
-            heartbeat_interval: Duration::from_millis(500),
+            heartbeat_interval: Duration::from_millis(200),
             transaction_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             append_timeout: Duration::from_secs(30),

@@ -11,13 +11,14 @@ use std::{
 
 use futures_timer::Delay;
 use tidelog_core::{
-    ServiceName, Spec,
-    port::{SessionError, Store, Transport},
+    Offset, ServiceName, Spec, Topic,
+    port::{SessionError, Store, TaskId, Transport},
 };
 
 use crate::{
-    KafkaSnapshots, Settings,
+    Figures, KafkaSnapshots, Owners, Settings,
     board::Board,
+    figures::Counters,
     leases::{Leased, SessionNumber},
     session::KafkaSession,
 };
@@ -32,6 +33,8 @@ pub(crate) struct Shared<S> {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<Leased<S>>,
     pub(crate) board: Board,
+    pub(crate) owners: Option<Owners>,
+    pub(crate) counters: Counters,
     sessions: AtomicU64,
     ordinals: Mutex<BTreeMap<ServiceName, BTreeSet<u32>>>,
 }
@@ -48,10 +51,22 @@ impl<S: Store> KafkaTransport<S> {
     /// A transport for this node. Nothing is asked of the broker before a service joins.
     #[must_use]
     pub fn new(settings: Settings, store: S) -> Self {
+        Self::build(settings, store, None)
+    }
+
+    /// As [`new`](Self::new), and tells the other nodes which tasks are here.
+    #[must_use]
+    pub fn with_owners(settings: Settings, store: S, owners: Owners) -> Self {
+        Self::build(settings, store, Some(owners))
+    }
+
+    fn build(settings: Settings, store: S, owners: Option<Owners>) -> Self {
         let shared = Shared {
             settings,
             store: Arc::new(Leased::new(store)),
             board: Board::default(),
+            owners,
+            counters: Counters::default(),
             sessions: AtomicU64::new(0),
             ordinals: Mutex::default(),
         };
@@ -62,6 +77,14 @@ impl<S: Store> KafkaTransport<S> {
     #[must_use]
     pub fn snapshots(&self) -> KafkaSnapshots<S> {
         KafkaSnapshots::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<S> KafkaTransport<S> {
+    /// What can be counted of this node's tasks.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures { tasks: self.shared.board.figures(), commits: self.shared.counters.all() }
     }
 }
 
@@ -84,6 +107,34 @@ impl<S: Store> Transport for KafkaTransport<S> {
 }
 
 impl<S> Shared<S> {
+    /// A task is restored: it can be asked from here on.
+    pub(crate) fn took(
+        &self,
+        session: SessionNumber,
+        name: &str,
+        task: TaskId,
+        positions: &[(Topic, Offset)],
+    ) {
+        self.board.restored(session, task, positions);
+        if let Some(owners) = &self.owners {
+            owners.took(task, name);
+        }
+    }
+
+    /// A task has gone.
+    pub(crate) fn gave(&self, session: SessionNumber, task: TaskId) {
+        if self.board.gone(session, task) {
+            self.owners.iter().for_each(|owners| owners.gave(task));
+        }
+    }
+
+    /// All tasks of a session have gone.
+    pub(crate) fn gave_all(&self, session: SessionNumber) {
+        for task in self.board.all_gone(session) {
+            self.owners.iter().for_each(|owners| owners.gave(task));
+        }
+    }
+
     pub(crate) fn session_number(&self) -> SessionNumber {
         SessionNumber(self.sessions.fetch_add(1, Ordering::Relaxed))
     }

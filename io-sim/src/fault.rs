@@ -186,6 +186,8 @@ kinds! {
     RecordsRedelivered "records-redelivered" Client 0.004;
     /// A commit takes its time before it begins.
     CommitSlow "commit-slow" Client 0.01;
+    /// Nobody is told in time what became of a commit, which is real or is not.
+    CommitOutcomeLost "commit-outcome-lost" Client 0.003;
 
     /// The disk cannot read.
     DiskReadFails "disk-read-fails" Disk 0.000_2;

@@ -76,6 +76,9 @@ impl NetError {
 }
 
 impl Net {
+    /// So long after the last fault everything has arrived that ever will.
+    pub const ARRIVES_WITHIN: Duration = Duration::from_millis(STRAYS_MS_MAX + 500);
+
     /// The network of a run.
     #[must_use]
     pub fn new(sim: &Sim) -> Self {
@@ -179,6 +182,9 @@ impl fmt::Debug for Net {
 
 /// How often it is looked whether a link still is cut.
 const RETRANSMIT: Duration = Duration::from_millis(100);
+
+/// A request whose connection broke arrives so much later at most.
+const STRAYS_MS_MAX: u64 = 5_000;
 
 /// How long a connection is tried for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -19,7 +19,7 @@ use tidelog_io_sim::{
     Net, Sim,
     client::ClientSettings,
     host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes, Role},
-    wire::{BrokerId, ClientId},
+    wire::{BrokerId, ClientId, Node},
 };
 
 use self::{
@@ -46,6 +46,9 @@ pub(crate) struct Setup {
 
 /// The numbers of machines: nodes from 1, clients from here.
 const CLIENTS_FROM: u32 = 100;
+
+/// The machine of the client that looks last.
+const LAST: Node = Node::Client(ClientId(CLIENTS_FROM));
 
 /// The steps of the last look have numbers from here.
 pub(crate) const LAST_STEPS_FROM: u32 = 1_000_000;
@@ -82,12 +85,17 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
+    let mut zones = None;
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
-        stop_clients(&world);
-        liveness::quiet(&world).await;
+        stop_clients(&world, |node| node != LAST);
+        liveness::quiet(&sim, &world, healed_us).await;
+        zones = last.zones().await;
+        stop_clients(&world, |node| node == LAST);
+        liveness::quiet(&sim, &world, healed_us).await;
     }
     let mut observed = collect::everything(&world, &cluster).await;
+    observed.zones = zones;
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();
     observed
@@ -144,8 +152,8 @@ async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
 }
 
 /// Ends the clients: what they still ask for would come while the log is read.
-fn stop_clients(world: &World) {
-    let nodes = world.nodes.list().into_iter();
+fn stop_clients(world: &World, which: impl Fn(Node) -> bool) {
+    let nodes = world.nodes.list().into_iter().filter(|node| which(*node));
     for client in nodes.filter(|node| world.nodes.role(*node) == Role::Client) {
         world.nodes.process(client).retire();
     }

@@ -17,6 +17,8 @@ pub mod model;
 pub mod observed;
 pub mod oracle;
 pub mod outcome;
+pub mod planted;
+pub mod probes;
 pub mod recorder;
 pub mod replay;
 pub mod run;

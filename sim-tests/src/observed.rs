@@ -26,6 +26,8 @@ pub struct Observed {
     pub seen: Vec<Seen>,
     /// Records that the log said it has.
     pub appended: Vec<Appended>,
+    /// The zones that were listed when all was caught up, if they could be.
+    pub zones: Option<BTreeSet<Box<str>>>,
     /// How far tasks and clients were when the time for catching up was over.
     pub after_heal: Option<AfterHeal>,
     /// Places of records that were made to be set aside.

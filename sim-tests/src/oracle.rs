@@ -10,6 +10,7 @@ mod changelog;
 mod dead_letters;
 mod durable;
 mod linearizable;
+mod lists;
 mod one_effect;
 mod order;
 mod owners;
@@ -50,6 +51,7 @@ impl Oracle {
         rebuilt::ORACLE,
         batches::ORACLE,
         dead_letters::ORACLE,
+        lists::ORACLE,
         caught_up::ORACLE,
     ];
 

@@ -24,6 +24,8 @@ pub struct Outcome {
     pub faults: Vec<Fault>,
     /// How often each kind of fault struck, zeros included.
     pub struck: BTreeMap<&'static str, u64>,
+    /// How often each probe was reached, zeros included.
+    pub probes: BTreeMap<&'static str, u64>,
     /// How many operations clients did, by how they ended.
     pub operations: BTreeMap<&'static str, u64>,
     /// The steps of the workload.
@@ -180,6 +182,7 @@ pub(crate) mod tests {
             virtual_ms: 60_000,
             faults: Vec::new(),
             struck: [("node-killed", 2), ("node-paused", 0)].into(),
+            probes: BTreeMap::new(),
             operations: [("done", 5)].into(),
             steps: [1, 2].into(),
             nodes: 2,

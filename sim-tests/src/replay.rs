@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use tidelog_io_sim::plan::{Fault, Plan};
 
-use crate::shrink::Case;
+use crate::{run::Run, shrink::Case};
 
 /// A run to be made again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Replay {
     pub signature: Option<Box<str>>,
     /// How many nodes there are.
     pub nodes: u32,
+    /// How many partitions each topic has. Files that do not say are of a time when it was two.
+    #[serde(default = "two")]
+    pub partitions: u32,
     /// How long faults and workload last, in milliseconds.
     pub length_ms: u64,
     /// The steps of the seed's workload that are taken, and no others.
@@ -30,16 +33,22 @@ pub struct Replay {
     pub faults: Vec<Fault>,
 }
 
+fn two() -> u32 {
+    2
+}
+
 /// The version that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
 
 impl Replay {
-    /// A case of a seed and a scenario.
+    /// A case of a run.
     #[must_use]
-    pub fn new(seed: u64, scenario: &str, signature: Option<&str>, case: Case<Fault>) -> Self {
+    pub fn new(run: &Run, signature: Option<&str>, case: Case<Fault>) -> Self {
+        let Run { seed, scenario, partitions, .. } = *run;
         let Case { faults, steps, nodes, length_ms } = case;
-        let (scenario, signature) = (scenario.into(), signature.map(Into::into));
-        Self { version: VERSION, seed, scenario, signature, nodes, length_ms, steps, faults }
+        let (scenario, signature) = (scenario.name.into(), signature.map(Into::into));
+        let version = VERSION;
+        Self { version, seed, scenario, signature, nodes, partitions, length_ms, steps, faults }
     }
 
     /// What can be made smaller of it.
@@ -101,6 +110,7 @@ mod tests {
     use tidelog_io_sim::fault::FaultKind;
 
     use super::*;
+    use crate::scenario::Scenario;
 
     #[test]
     fn a_replay_reads_back_as_it_was_written() {
@@ -108,7 +118,9 @@ mod tests {
         let text = replay.to_json();
         assert!(text.contains("\"kind\": \"node-zombie\""), "{text}");
         assert_eq!(Replay::from_json(&text).expect("its own text"), replay);
-        assert_eq!(Replay::new(7, "cluster", Some("durable/lost"), replay.case()), replay);
+        assert_eq!(Replay::new(&run(), Some("durable/lost"), replay.case()), replay);
+        let older = text.replace(&format!("  \"partitions\": {},\n", replay.partitions), "");
+        assert_eq!(Replay::from_json(&older).expect("an older text").partitions, 2);
     }
 
     #[test]
@@ -124,6 +136,10 @@ mod tests {
         let fault = Fault { kind: FaultKind::NodeZombie, entity, nth: 3, value: 17 };
         let (faults, steps) = (vec![fault], [1, 5].into());
         let case = Case { faults, steps, nodes: 2, length_ms: 9_000 };
-        Replay::new(7, "cluster", Some("durable/lost"), case)
+        Replay::new(&run(), Some("durable/lost"), case)
+    }
+
+    fn run() -> Run {
+        Run::new(7, &Scenario::ALL[0])
     }
 }

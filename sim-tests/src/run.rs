@@ -12,6 +12,7 @@ use crate::{
     history::{History, Outcome as Told},
     oracle::judge,
     outcome::Outcome,
+    probes::Probes,
     recorder::{Recorded, Recorder},
     replay::Replay,
     scenario::Scenario,
@@ -27,6 +28,8 @@ pub struct Run {
     pub seed: u64,
     /// The scenario.
     pub scenario: &'static Scenario,
+    /// How many partitions each topic has.
+    pub partitions: u32,
     /// The faults and steps that there are, if not all that the seed has.
     pub only: Option<Case<Fault>>,
     /// Whether the trace keeps its lines.
@@ -46,15 +49,17 @@ impl Run {
     #[must_use]
     pub fn new(seed: u64, scenario: &'static Scenario) -> Self {
         let reproduce = format!("cargo sim run --seed {seed} --scenario {}", scenario.name).into();
-        Self { seed, scenario, only: None, keeps_lines: false, reproduce }
+        let partitions = scenario.partitions(seed);
+        Self { seed, scenario, partitions, only: None, keeps_lines: false, reproduce }
     }
 
     /// A run that was saved, in its scenario.
     #[must_use]
     pub fn replay(replay: &Replay, scenario: &'static Scenario, file: &str) -> Self {
         let reproduce = format!("cargo sim run --replay {file}").into();
+        let Replay { seed, partitions, .. } = *replay;
         let only = Some(replay.case());
-        Self { seed: replay.seed, scenario, only, keeps_lines: false, reproduce }
+        Self { seed, scenario, partitions, only, keeps_lines: false, reproduce }
     }
 
     /// Makes the run.
@@ -70,10 +75,17 @@ impl Run {
         };
         let (steps, nodes, length) = (setup.workload.numbers(), setup.nodes, setup.length);
         let shared = std::sync::Mutex::new(None::<Recorder>);
+        let probes = Probes::new();
         let run = Sim::run(options, |sim| {
+            // On the thread of the run, and until it is over.
+            let listening = probes.listen();
             let recorder = Recorder::new(&sim);
             *shared.lock().expect("nobody panics with it") = Some(recorder.clone());
-            cluster::run(sim, setup, recorder)
+            async move {
+                let observed = cluster::run(sim, setup, recorder).await;
+                drop(listening);
+                observed
+            }
         });
         let at_us = u64::try_from(run.report.virtual_time.as_micros()).unwrap_or(u64::MAX);
         let (history, violations) = match run.outcome {
@@ -95,6 +107,7 @@ impl Run {
             virtual_ms: at_us / 1_000,
             faults: run.report.faults,
             struck: run.report.struck.iter().map(|(kind, count)| (kind.name(), *count)).collect(),
+            probes: probes.counts(),
             operations: counted(&history),
             steps,
             nodes,
@@ -107,14 +120,14 @@ impl Run {
     }
 
     fn setup(&self) -> Setup {
-        let Scenario { brokers, nodes, partitions, size, .. } = *self.scenario;
+        let Scenario { brokers, nodes, size, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
             Some(case) => (case.nodes, case.length_ms, whole.only(&case.steps)),
         };
         let length = Duration::from_millis(length_ms);
-        Setup { brokers, nodes, partitions, length, workload }
+        Setup { brokers, nodes, partitions: self.partitions, length, workload }
     }
 
     fn plan(&self) -> Plan {

@@ -5,7 +5,7 @@ use tidelog_io_sim::{
     plan::Plan,
 };
 
-use crate::workload::Size;
+use crate::{dice::Dice, workload::Size};
 
 /// What there is in a run.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,8 @@ pub struct Scenario {
     pub brokers: u32,
     /// How many nodes there are.
     pub nodes: u32,
-    /// How many partitions each topic has.
-    pub partitions: u32,
+    /// How many partitions each topic may have: a seed has one of these numbers.
+    pub partitions: &'static [u32],
     /// What clients do.
     pub size: Size,
     /// Which faults may strike.
@@ -85,7 +85,7 @@ impl Scenario {
         what: "",
         brokers: 3,
         nodes: 2,
-        partitions: 2,
+        partitions: &[2, 2, 3, 4],
         size: Size::USUAL,
         strikes: |_| true,
     };
@@ -94,6 +94,13 @@ impl Scenario {
     #[must_use]
     pub fn of_name(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|scenario| scenario.name == name)
+    }
+
+    /// How many partitions each topic has with a seed. With more of them than nodes, a node has several
+    /// tasks of a service, and commits them together.
+    #[must_use]
+    pub fn partitions(&self, seed: u64) -> u32 {
+        *Dice::new(seed, "partitions").one(self.partitions)
     }
 
     /// The faults that a seed has in it.

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use tidelog_core::message::FORMAT_VERSION;
+
 use crate::model::Action;
 
 /// What the clients of a run are to do.
@@ -75,6 +77,12 @@ pub enum What {
         /// Whether it names the positions that the client knows.
         with_positions: bool,
     },
+    /// A record that nobody can read, among the requests for an entity: bytes of whoever else writes
+    /// there.
+    Spoil {
+        /// The entity.
+        entity: u32,
+    },
     /// The client ends, with all that it waits for, and begins again under another name.
     Restart,
 }
@@ -133,6 +141,9 @@ pub const ZONES: u32 = 3;
 /// The database of all entities.
 pub const DATABASE: &str = "shop";
 
+/// The collection of all entities.
+pub const COLLECTION: &str = "shop/orders";
+
 impl Workload {
     /// The workload of a seed.
     #[must_use]
@@ -154,6 +165,21 @@ impl Workload {
     }
 }
 
+/// The payload of a record that nobody can read: of this format, and of no message.
+#[must_use]
+pub fn spoilt_payload(number: u32) -> Vec<u8> {
+    [&[FORMAT_VERSION], SPOILT, &number.to_le_bytes()].concat()
+}
+
+/// Whether a payload was made so.
+#[must_use]
+pub fn is_spoilt(payload: &[u8]) -> bool {
+    payload.strip_prefix(&[FORMAT_VERSION]).is_some_and(|rest| rest.starts_with(SPOILT))
+}
+
+/// The number of a kind of messages that there is not.
+const SPOILT: &[u8] = &[0xff; 5];
+
 /// The zone that an entity is in.
 #[must_use]
 pub fn zone(entity: u32) -> u32 {
@@ -163,7 +189,7 @@ pub fn zone(entity: u32) -> u32 {
 /// A zone's id.
 #[must_use]
 pub fn zone_id(zone: u32) -> String {
-    format!("{DATABASE}/orders/z{zone}")
+    format!("{COLLECTION}/z{zone}")
 }
 
 /// An entity's id.
@@ -174,6 +200,8 @@ pub fn entity_id(entity: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidelog_core::{Message, Topic, message::DecodeError};
+
     use super::*;
 
     #[test]
@@ -199,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn a_spoilt_record_is_none_that_can_be_read() {
+        let payload = spoilt_payload(7);
+        assert!(is_spoilt(&payload));
+        let read = Message::decode(Topic::EntityPatches, &payload);
+        assert!(matches!(read, Err(DecodeError::Malformed(_))), "{read:?}");
+    }
+
+    #[test]
     fn most_changes_are_not_idempotent_and_everything_occurs() {
         let mut seen = BTreeSet::new();
         let (mut writes, mut not_idempotent) = (0, 0);
@@ -217,6 +253,10 @@ mod tests {
                     seen.insert("list");
                     continue;
                 }
+                What::Spoil { .. } => {
+                    seen.insert("spoil");
+                    continue;
+                }
                 What::Restart => {
                     seen.insert("restart");
                     continue;
@@ -233,7 +273,8 @@ mod tests {
             }
         }
         assert!(not_idempotent * 2 > writes, "{not_idempotent} of {writes}");
-        let all = "batch create delete key list merge operate patch query read replace restart";
+        let all =
+            "batch create delete key list merge operate patch query read replace restart spoil";
         assert_eq!(seen.into_iter().collect::<Vec<_>>().join(" "), all);
     }
 }

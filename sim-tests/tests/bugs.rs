@@ -9,30 +9,13 @@ use std::{
     process::Command,
 };
 
+use tidelog_sim_tests::{oracle::Oracle, planted::Bug};
+
 /// What the story of a bug tells, in this order.
 const FIELDS: [&str; 6] = ["Bug", "Story", "Seen", "Oracle", "Needs", "Reach"];
 
-/// The oracles that a story can name. `panic` is an assertion of the product or of a port; `lists`
-/// compares pages of entities and zones with the entities that there are.
-const ORACLES: [&str; 17] = [
-    "acknowledged",
-    "batches",
-    "caught-up",
-    "changelog",
-    "dead-letters",
-    "durable",
-    "linearizable",
-    "lists",
-    "one-effect",
-    "order",
-    "owners",
-    "panic",
-    "rebuilt",
-    "revisions",
-    "sequential",
-    "tokens",
-    "visibility",
-];
+/// What a run finds that panics: an assertion of the product or of a port.
+const NO_PANIC: &str = "no-panic";
 
 /// What a bug can need to show. One of those that its story names is enough.
 const NEEDS: [&str; 16] = [
@@ -96,8 +79,9 @@ fn every_bug_tells_its_story() {
         for (field, text) in &bug.story {
             assert!(!text.is_empty(), "{name} has nothing to say under {field}");
         }
-        let oracles = bug.words("Oracle");
-        let is_known = |word: &String| ORACLES.contains(&word.as_str());
+        let oracles = bug.oracles();
+        let is_known =
+            |word: &String| word == NO_PANIC || Oracle::ALL.iter().any(|it| it.name == word);
         assert!(
             oracles.iter().all(is_known),
             "{name} names oracles that there are not: {oracles:?}"
@@ -121,7 +105,7 @@ fn every_bug_is_a_small_change_of_the_product() {
             let is_product = PLACES.iter().any(|place| file.starts_with(place));
             assert!(is_product && !file.contains("tests"), "{name} changes {file}");
         }
-        let changed = bug.changed_lines();
+        let changed = changed_lines(&bug);
         assert!(changed.len() <= CHANGED_LINES_MAX, "{name} changes {} lines", changed.len());
         if let Some(other) = seen.insert(changed.concat(), name.clone()) {
             panic!("{name} and {other} are the same change");
@@ -131,7 +115,7 @@ fn every_bug_is_a_small_change_of_the_product() {
 
 #[test]
 fn every_bug_applies_to_the_tree() {
-    let stale: Vec<String> = bugs().iter().filter_map(|bug| bug.apply().err()).collect();
+    let stale: Vec<String> = bugs().iter().filter_map(|bug| apply(bug).err()).collect();
     assert!(stale.is_empty(), "write these diffs anew:\n{}", stale.join("\n"));
 }
 
@@ -143,109 +127,53 @@ fn the_table_names_every_bug_with_what_it_needs() {
     let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     let rows = text.lines().filter(|line| line.starts_with("| `")).map(cells);
     let rows: BTreeSet<(String, String)> =
-        rows.map(|cells| (cells[1].trim_matches('`').to_owned(), cells[3].clone())).collect();
+        rows.map(|cells| (cells[1].trim_matches('`').to_owned(), cells[2].clone())).collect();
     let bugs = bugs().into_iter().map(|bug| (bug.name.clone(), bug.needs().join(", "))).collect();
     assert_eq!(rows, bugs, "sim-tests/bugs/README.md, left, and the diffs, right");
 }
 
-/// A planted bug.
-struct Bug {
-    name: String,
-    path: PathBuf,
-    /// The fields of its story, as they stand.
-    story: Vec<(String, String)>,
-    /// The lines from the first file on.
-    diff: Vec<String>,
+fn changed_lines(bug: &Bug) -> Vec<&str> {
+    let is_change = |line: &&str| {
+        line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ")
+    };
+    bug.diff.iter().map(String::as_str).filter(is_change).collect()
 }
 
-impl Bug {
-    fn read(path: PathBuf) -> Self {
-        let text =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-        let mut story: Vec<(String, String)> = Vec::new();
-        let mut lines = text.lines();
-        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
-            let line = line.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: {line}"));
-            match (line.strip_prefix("  "), line.split_once(": ")) {
-                (Some(more), _) => {
-                    let (_, text) = story.last_mut().expect("a story begins with a field");
-                    text.push(' ');
-                    text.push_str(more);
-                }
-                (None, Some((field, text))) => story.push((field.to_owned(), text.to_owned())),
-                (None, None) => panic!("{name}: {line:?} is neither a field nor goes on with one"),
-            }
+/// Applies a bug to a copy of the files that it changes.
+fn apply(bug: &Bug) -> Result<(), String> {
+    let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bugs");
+    let copy = copies.join(&bug.name);
+    for file in bug.files() {
+        let place = copy.join(file);
+        fs::create_dir_all(place.parent().expect("a file is in a folder"))
+            .and_then(|()| fs::copy(root().join(file), &place))
+            .map_err(|error| format!("{}: {file}: {error}", bug.name))?;
+    }
+    let output = Command::new("git")
+        .args(["apply", "--whitespace=nowarn"])
+        .arg(&bug.path)
+        .current_dir(&copy)
+        // The copy is in no repository; within the one around it git would skip its files.
+        .env("GIT_CEILING_DIRECTORIES", &copies)
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .output()
+        .map_err(|error| format!("git cannot be run, which applies the diffs: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", bug.name, String::from_utf8_lossy(&output.stderr)));
+    }
+    for file in bug.files() {
+        let read = |path: PathBuf| fs::read(path).map_err(|error| format!("{file}: {error}"));
+        if read(copy.join(file))? == read(root().join(file))? {
+            return Err(format!("{}: {file} is as it was", bug.name));
         }
-        let diff = lines.map(str::to_owned).collect();
-        Self { name, path, story, diff }
     }
-
-    /// The words before the first colon of a field, which are separated by commas; a full stop ends
-    /// them too.
-    fn words(&self, field: &str) -> Vec<String> {
-        let text = self.story.iter().find(|(of, _)| of == field).map_or("", |(_, text)| text);
-        let words = text.split(':').next().unwrap_or_default().trim_end_matches('.');
-        words.split(',').map(|word| word.trim().to_owned()).collect()
-    }
-
-    fn needs(&self) -> Vec<String> {
-        self.words("Needs")
-    }
-
-    /// The files that it changes.
-    fn files(&self) -> BTreeSet<&str> {
-        self.diff.iter().filter_map(|line| line.strip_prefix("+++ b/")).collect()
-    }
-
-    fn changed_lines(&self) -> Vec<&str> {
-        let is_change = |line: &&str| {
-            line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ")
-        };
-        self.diff.iter().map(String::as_str).filter(is_change).collect()
-    }
-
-    /// Applies it to a copy of the files that it changes.
-    fn apply(&self) -> Result<(), String> {
-        let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bugs");
-        let copy = copies.join(&self.name);
-        for file in self.files() {
-            let place = copy.join(file);
-            fs::create_dir_all(place.parent().expect("a file is in a folder"))
-                .and_then(|()| fs::copy(root().join(file), &place))
-                .map_err(|error| format!("{}: {file}: {error}", self.name))?;
-        }
-        let output = Command::new("git")
-            .args(["apply", "--whitespace=nowarn"])
-            .arg(&self.path)
-            .current_dir(&copy)
-            // The copy is in no repository; within the one around it git would skip its files.
-            .env("GIT_CEILING_DIRECTORIES", &copies)
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .output()
-            .map_err(|error| format!("git cannot be run, which applies the diffs: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr)));
-        }
-        for file in self.files() {
-            let read = |path: PathBuf| fs::read(path).map_err(|error| format!("{file}: {error}"));
-            if read(copy.join(file))? == read(root().join(file))? {
-                return Err(format!("{}: {file} is as it was", self.name));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// All of them, by name.
 fn bugs() -> Vec<Bug> {
-    let entries = fs::read_dir(folder()).expect("the bugs are beside this crate's tests");
-    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    let is_diff = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "diff");
-    let mut paths: Vec<PathBuf> = paths.filter(is_diff).collect();
-    paths.sort();
-    paths.into_iter().map(Bug::read).collect()
+    Bug::all(&folder()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn folder() -> PathBuf {

@@ -47,6 +47,9 @@ macro_rules! durable_tests {
     ($fresh:expr) => {
         $crate::durable_laws! { law_tests $fresh }
     };
+    ($fresh:expr, if $is_there:path) => {
+        $crate::durable_laws! { law_tests_where ($fresh, $is_there) }
+    };
 }
 
 /// The laws of backends that answer queries, as `#[test]`s.

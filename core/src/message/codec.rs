@@ -82,6 +82,7 @@ impl Message {
             | Self::CompleteResponse(_)
             | Self::SchemaUpdate(_)
             | Self::DeadLetter(_)
+            | Self::Owner(_)
             | Self::DefinitionUpdate(_)
             | Self::LearningSwitch(_)
             | Self::MarkedUpdate(_)

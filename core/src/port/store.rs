@@ -27,8 +27,8 @@ pub trait Store: Send + Sync + 'static {
     /// If the store cannot be read.
     fn open(&self, task: TaskId) -> Result<Opened<Self::Tables>, StoreError>;
 
-    /// The tables of a task as they are now, whatever is applied later: for queries. It is not called
-    /// while anything of the task is being applied or cleared.
+    /// The tables of a task as they are now, whatever is applied later: for queries. Of a batch that is
+    /// being applied they hold all or nothing. It is not called while anything of the task is cleared.
     ///
     /// # Errors
     ///

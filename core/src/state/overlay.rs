@@ -68,7 +68,7 @@ impl Overlay {
     }
 
     /// The writes of one table within bounds, in the order of the keys.
-    fn range(
+    pub fn range(
         &self,
         table: TableId,
         from: Bound<&[u8]>,

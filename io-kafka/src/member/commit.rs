@@ -20,6 +20,7 @@ use crate::{
     changelog::{POSITIONS_KEY, Progress, progress_value, row_key},
     headers, record,
     session::Told,
+    storer::Job,
 };
 
 /// How long it is waited before a commit is made again under another generation.
@@ -34,6 +35,7 @@ pub(super) struct Pending {
 
 impl<S: Store> Member<'_, S> {
     pub(super) fn begin_commit(&mut self, commit: Commit) {
+        self.commits += 1;
         let now = Instant::now();
         let give_up_at = now + self.settings.request_timeout;
         self.try_commit(Pending { commit, again_at: now, give_up_at });
@@ -57,7 +59,7 @@ impl<S: Store> Member<'_, S> {
             let reason = format!("{} has gone to another owner", self.task(gone.partition));
             return self.failed(tasks, CommitOutcome::Rejected(reason.into()));
         }
-        self.shared.board.committing(self.session, self.spec.name, tasks);
+        self.shared.board.committing(self.session, self.spec.name, tasks, self.commits);
         match self.transact(tasks) {
             Ok(ends) => self.committed(pending.commit, &ends),
             // The members of the group have changed, and we may still be one with the same partitions:
@@ -85,14 +87,15 @@ impl<S: Store> Member<'_, S> {
     /// Makes a transaction of what tasks did. For each task, the changelog's offset to be read next.
     fn transact(&self, tasks: &[TaskCommit]) -> Result<Vec<Offset>, Failure> {
         let producer = &self.producer;
-        let changelog = self.settings.topic(Topic::Changelog(self.spec.name));
+        let changelog = self.name_of(Topic::Changelog(self.spec.name));
+        let began = Instant::now();
         producer.begin()?;
         // First of all: it shows whether we are a member still, and it is put off by less than records are
         // while the broker is busy with the end of the transaction before.
         self.send_positions(producer, tasks)?;
         for (number, done) in (1..).zip(tasks) {
             self.send(producer, done)?;
-            let place = (&changelog[..], done.partition);
+            let place = (changelog, done.partition);
             for (table, key, row) in done.rows.iter() {
                 producer.send(place, &row_key(table, key), row.map(|row| &row[..]), None, 0)?;
             }
@@ -100,7 +103,10 @@ impl<S: Store> Member<'_, S> {
             let progress = progress_value(&Progress { positions, task_time });
             producer.send(place, &POSITIONS_KEY, Some(&progress), None, number)?;
         }
+        let sent = began.elapsed();
         let reports: BTreeMap<usize, Offset> = producer.commit()?.into_iter().collect();
+        let service = self.spec.name;
+        debug!(%service, tasks = tasks.len(), ?sent, committed = ?began.elapsed(), "a commit");
         let end = |(number, _)| {
             let unknown = || Failure::Unknown("the broker did not say where it ends".into());
             reports.get(&number).map(|last| last.next()).ok_or_else(unknown)
@@ -110,10 +116,10 @@ impl<S: Store> Member<'_, S> {
 
     fn send(&self, producer: &TransactionalProducer, done: &TaskCommit) -> Result<(), Failure> {
         for send in &done.sends {
-            let topic = self.settings.topic(send.topic);
+            let topic = self.name_of(send.topic);
             let to = |partition| {
                 let headers = Some(headers::of(send.topic, &send.headers));
-                producer.send((&topic, partition), &send.key, Some(&send.payload), headers, 0)
+                producer.send((topic, partition), &send.key, Some(&send.payload), headers, 0)
             };
             match send.destination {
                 Destination::Partition(partition) => to(partition)?,
@@ -129,12 +135,10 @@ impl<S: Store> Member<'_, S> {
         producer: &TransactionalProducer,
         tasks: &[TaskCommit],
     ) -> Result<(), Failure> {
-        let places: Vec<_> = tasks
+        let places = tasks
             .iter()
             .flat_map(|done| done.positions.iter().map(|place| (done.partition, place)))
-            .map(|(partition, (topic, next))| (self.settings.topic(*topic), partition, *next))
-            .collect();
-        let places = places.iter().map(|(topic, partition, next)| (&topic[..], *partition, *next));
+            .map(|(partition, (topic, next))| (self.name_of(*topic), partition, *next));
         let places = record::places(places);
         let Some(member) = self.consumer.group_metadata() else {
             return Err(Failure::Never("this is a member of no group".into()));
@@ -142,7 +146,11 @@ impl<S: Store> Member<'_, S> {
         producer.send_positions(&places, &member)
     }
 
-    /// Writes what was committed into the store, and tells of it.
+    fn name_of(&self, topic: Topic) -> &str {
+        self.names.get(&topic).expect("a service has to do with the topics of its spec alone")
+    }
+
+    /// Has what was committed written into the store, and tells of it.
     fn committed(&mut self, commit: Commit, ends: &[Offset]) {
         let batch = |(done, changelog): (TaskCommit, &Offset)| StoreBatch {
             task: self.task(done.partition),
@@ -151,23 +159,19 @@ impl<S: Store> Member<'_, S> {
             changelog: *changelog,
             task_time: done.task_time,
         };
-        let batches: Vec<_> = commit.tasks.into_iter().zip(ends).map(batch).collect();
-        let settled: Vec<_> =
-            batches.iter().map(|batch| (batch.task, batch.positions.clone())).collect();
-        match self.shared.store.apply(self.session, batches) {
-            Ok(()) => {
-                for (task, positions) in settled {
-                    self.shared.board.settled(self.session, task, &positions);
-                }
-                self.tell(Told::Committed(CommitOutcome::Committed));
-            }
-            Err(error) => self.end(SessionError::Fatal(error.to_string().into())),
-        }
+        let number = self.commits;
+        let unstored = |done: &TaskCommit| self.unstored.get(&done.partition).cloned();
+        let unstored = commit.tasks.iter().map(|done| unstored(done).unwrap_or_default()).collect();
+        let batches = commit.tasks.into_iter().zip(ends).map(batch).collect();
+        self.storer.store(Job { number, batches, unstored });
+        self.shared.counters.count(self.spec.name, &CommitOutcome::Committed);
+        self.tell(Told::Committed(CommitOutcome::Committed));
     }
 
     /// Tells that a commit has not become real, as far as is known.
     fn failed(&self, tasks: &[TaskCommit], outcome: CommitOutcome) {
         self.shared.board.failed(self.session, self.spec.name, tasks);
+        self.shared.counters.count(self.spec.name, &outcome);
         self.tell(Told::Committed(outcome));
     }
 

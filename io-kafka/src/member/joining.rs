@@ -25,6 +25,7 @@ use crate::{
     error::session_error,
     restorer::Restorer,
     session::Told,
+    storer::Storer,
     topics,
     transport::{Ordinal, Shared},
 };
@@ -111,24 +112,25 @@ impl<S: Store> Equipment<S> {
         check_topics(&settings, self.spec, consumer)?;
         let producer = TransactionalProducer::init(&settings, &self.name, is_wanted)?;
         let session = self.shared.session_number();
-        let (to_self, this) = (self.to_self.clone(), thread::current());
-        let restorer = Restorer::start(
-            &settings,
-            self.spec,
-            Arc::clone(&self.shared.store),
-            session,
-            move |ticket, outcome| {
-                // The thread may have ended in the meantime.
-                drop(to_self.send(Command::Restored { ticket, outcome }));
-                this.unpark();
-            },
-        )?;
+        let to_self = Link::new(self.to_self.clone(), thread::current());
+        let restorer =
+            Restorer::start(&self.shared, self.spec, session, move |ticket, outcome| {
+                to_self.send(Command::Restored { ticket, outcome });
+            })?;
+        let to_self = Link::new(self.to_self.clone(), thread::current());
+        let shared = Arc::clone(&self.shared);
+        let storer = Storer::start(self.spec, shared, session, move |error| {
+            to_self.send(Command::StoreFailed(error));
+        })?;
         // The group shares out the partitions of one input; those of the others go with them.
         let first = settings.topic(self.spec.inputs[0]);
         consumer.subscribe(&[&first]).map_err(|error| session_error("subscribing", &error))?;
         let topics = self.spec.inputs.iter().map(|topic| (settings.topic(*topic), *topic));
         Ok(Member {
             topics: topics.collect(),
+            names: topics::of_service(self.spec)
+                .map(|topic| (topic, settings.topic(topic)))
+                .collect(),
             group: Group::new(news),
             stream: consumer.stream(),
             waker: Waker::from(Arc::new(Unpark(thread::current()))),
@@ -137,8 +139,10 @@ impl<S: Store> Equipment<S> {
             tell: self.tell.clone(),
             credit: Arc::clone(&self.credit),
             shared: Arc::clone(&self.shared),
+            unstored: BTreeMap::new(),
             readers: BTreeMap::new(),
             restoring: BTreeMap::new(),
+            commits: 0,
             commit: None,
             deferred: VecDeque::new(),
             full_since: None,
@@ -149,6 +153,7 @@ impl<S: Store> Equipment<S> {
             consumer,
             producer,
             restorer,
+            storer,
         })
     }
 }

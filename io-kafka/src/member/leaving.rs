@@ -21,7 +21,8 @@ const LEFT_POLL: Duration = Duration::from_millis(5);
 impl<S: Store> Member<'_, S> {
     /// Leaves the group, if that is wanted.
     pub(super) fn leave(&mut self) {
-        self.shared.board.all_gone(self.session);
+        self.storer.wait();
+        self.shared.gave_all(self.session);
         self.consumer.context().leave();
         if self.settings.leaving == Leaving::AtOnce {
             self.consumer.unsubscribe();

@@ -13,10 +13,13 @@ use std::{
 use futures_channel::oneshot;
 use tidelog_core::{
     PartitionId,
-    port::{Commit, Restored, SessionError},
+    port::{Commit, Restored, SessionError, StoreError},
 };
 
-use crate::restorer::{Caught, Ends};
+use crate::{
+    restorer::{Caught, Ends},
+    tables::KafkaTables,
+};
 
 /// Bytes of records that have been read and that the runner has not taken yet.
 const UNTAKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -26,13 +29,15 @@ pub(crate) enum Command<T> {
     Restore {
         partition: PartitionId,
         ticket: u64,
-        reply: oneshot::Sender<Result<Restored<T>, SessionError>>,
+        reply: oneshot::Sender<Result<Restored<KafkaTables<T>>, SessionError>>,
     },
     /// The restorer has done what it was asked for.
     Restored {
         ticket: u64,
         outcome: Result<Caught<T>, SessionError>,
     },
+    /// What was committed cannot be written into the store.
+    StoreFailed(StoreError),
     Ends {
         partition: PartitionId,
         reply: oneshot::Sender<Ends>,

@@ -50,6 +50,11 @@ pub(super) enum Failure {
     Unknown(String),
 }
 
+/// Ends what a producer of this name has left open. Is it still at work, it can commit nothing more.
+pub(crate) fn end_transactions(settings: &Settings, name: &str) -> Result<(), SessionError> {
+    TransactionalProducer::init(settings, name, || true).map(drop)
+}
+
 /// What is to be done after an error.
 enum Remedy {
     Repeat,
@@ -112,8 +117,7 @@ impl TransactionalProducer {
         headers: Option<OwnedHeaders>,
         number: usize,
     ) -> Result<(), Failure> {
-        let deadline = self.deadline();
-        let mut headers = headers;
+        let (mut deadline, mut headers) = (None, headers);
         loop {
             let mut message = BaseRecord::with_opaque_to(topic, number)
                 .partition(record::number(partition))
@@ -124,7 +128,7 @@ impl TransactionalProducer {
                 Ok(()) => return Ok(()),
                 Err((error, refused))
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-                        && Instant::now() < deadline =>
+                        && Instant::now() < *deadline.get_or_insert_with(|| self.deadline()) =>
                 {
                     headers = refused.headers;
                     thread::sleep(DELIVERED_POLL);

@@ -1,19 +1,23 @@
 //! Bringing the tables of a task to the end of its changelog.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{Message, consumer::Consumer};
 use tidelog_core::{
     Offset, Overlay, PartitionId,
     port::{Opened, SessionError, Store, StoreBatch, TaskId},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{PATIENCE, Work, store_failed};
 use crate::{
     changelog::{Entry, Progress, entry},
     clock,
     error::session_error,
+    figures::Restoring,
     record,
     topics::TOMBSTONES_KEPT_FOR,
 };
@@ -25,7 +29,10 @@ const BATCH_ROWS_MAX: usize = 10_000;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// After how many records it is told how far a restoring task is.
-const TOLD_EVERY: u64 = 1_000_000;
+const TOLD_EVERY: u64 = 10_000;
+
+/// How often it is logged.
+const LOGGED_EVERY: Duration = Duration::from_secs(2);
 
 /// Why a store cannot be brought up to date, and is to be rebuilt.
 enum Stale {
@@ -51,7 +58,7 @@ impl<S: Store> Work<S> {
     ) -> Result<(S::Tables, Progress), SessionError> {
         let failed = |error| store_failed(&error);
         let Opened { tables, positions, changelog: stored, task_time } =
-            self.store.take(task, self.session).map_err(failed)?;
+            self.shared.store.take(task, self.session).map_err(failed)?;
         let stored = stored.map(|next| (next, Progress { positions, task_time }));
         if let Some((next, progress)) = stored {
             match self.read_on(task, changelog, end, next, progress)? {
@@ -59,12 +66,12 @@ impl<S: Store> Work<S> {
                 Read::Stale(stale) => {
                     let reason = stale.to_string();
                     warn!(%task, %reason, "the task's tables are rebuilt");
-                    self.store.clear(self.session, task).map_err(failed)?;
+                    self.shared.store.clear(self.session, task).map_err(failed)?;
                 }
             }
         }
         let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
-        let mut replay = Replay::new(self, task, start, Progress::default());
+        let mut replay = Replay::new(self, task, (start, end), Progress::default());
         self.read(changelog, task.partition, (start, end), |message| replay.take(message))?;
         let progress = replay.finish()?;
         Ok((tables, progress))
@@ -88,7 +95,7 @@ impl<S: Store> Work<S> {
         let is_old = next < start || kept_since.is_none_or(|since| next < since);
         // The record before is read too: it must be the one that the tables remember.
         let from = Offset(next.0.saturating_sub(1)).max(start);
-        let mut replay = Replay::new(self, task, next, progress.clone());
+        let mut replay = Replay::new(self, task, (next, end), progress.clone());
         let mut stale = None;
         self.read(changelog, task.partition, (from, end), |message| {
             if stale.is_some() {
@@ -143,17 +150,48 @@ struct Replay<'a, S> {
     task: TaskId,
     rows: Overlay,
     progress: Progress,
+    from: Offset,
     /// The offset to be read next.
     next: Offset,
+    end: Offset,
     /// How many records have been read.
     records: u64,
+    began: Instant,
+    logged: Instant,
     has_progress: bool,
 }
 
 impl<'a, S: Store> Replay<'a, S> {
-    fn new(work: &'a Work<S>, task: TaskId, next: Offset, progress: Progress) -> Self {
+    fn new(
+        work: &'a Work<S>,
+        task: TaskId,
+        (from, end): (Offset, Offset),
+        progress: Progress,
+    ) -> Self {
         let has_progress = progress != Progress::default();
-        Self { work, task, rows: Overlay::default(), progress, next, records: 0, has_progress }
+        let (rows, began) = (Overlay::default(), Instant::now());
+        let replay = Self {
+            work,
+            task,
+            rows,
+            progress,
+            from,
+            next: from,
+            end,
+            records: 0,
+            began,
+            logged: began,
+            has_progress,
+        };
+        replay.tell();
+        replay
+    }
+
+    /// Tells how far it is.
+    fn tell(&self) {
+        let done = self.next.0.saturating_sub(self.from.0);
+        let progress = Restoring { done, total: self.end.0.saturating_sub(self.from.0) };
+        self.work.shared.board.progress(self.work.session, self.task, progress);
     }
 
     fn take(
@@ -170,7 +208,12 @@ impl<'a, S: Store> Replay<'a, S> {
         self.next = record::offset(message).next();
         self.records += 1;
         if self.records.is_multiple_of(TOLD_EVERY) {
-            info!(task = %self.task, records = self.records, at = %self.next, "restoring");
+            self.tell();
+            if self.logged.elapsed() >= LOGGED_EVERY {
+                self.logged = Instant::now();
+                let (task, records) = (self.task, self.records);
+                info!(%task, records, at = %self.next, end = %self.end, "restoring");
+            }
         }
         if self.rows.len() >= BATCH_ROWS_MAX || self.rows.bytes() >= BATCH_BYTES_MAX {
             self.write()?;
@@ -189,7 +232,8 @@ impl<'a, S: Store> Replay<'a, S> {
                 return Err(SessionError::Fatal(reason.into()));
             }
             self.write()?;
-            debug!(task = %self.task, records = self.records, "caught up");
+            let (task, records) = (self.task, self.records);
+            info!(%task, records, took = ?self.began.elapsed(), "caught up with the changelog");
         }
         Ok(self.progress)
     }
@@ -202,7 +246,7 @@ impl<'a, S: Store> Replay<'a, S> {
             changelog: self.next,
             task_time: self.progress.task_time,
         };
-        let written = self.work.store.apply(self.work.session, vec![batch]);
+        let written = self.work.shared.store.apply(self.work.session, vec![batch]);
         written.map_err(|error| store_failed(&error))
     }
 }

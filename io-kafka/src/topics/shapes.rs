@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::metadata::Metadata;
-use tidelog_core::Topic;
+use tidelog_core::{Offset, PartitionId, Topic};
 
 use super::{Difference, Topics, TopicsError};
+use crate::record;
 
 /// What a topic looks like.
 #[derive(Clone, Copy)]
@@ -28,6 +29,20 @@ impl Topics {
         let client = self.admin.inner();
         let answer = client.fetch_metadata(Some(&name), self.settings.request_timeout);
         answer.map(drop).map_err(|error| self.failed("reached", &error))
+    }
+
+    /// The offset after the last one of a partition, committed or not.
+    ///
+    /// # Errors
+    ///
+    /// If the brokers do not say.
+    pub fn end(&self, topic: Topic, partition: PartitionId) -> Result<Offset, TopicsError> {
+        let name = self.settings.topic(topic);
+        let number = record::number(partition);
+        let timeout = self.settings.request_timeout;
+        let marks = self.admin.inner().fetch_watermarks(&name, number, timeout);
+        let (_, end) = marks.map_err(|error| self.failed("asked for their ends", &error))?;
+        Ok(Offset(record::unsigned(end)))
     }
 
     /// What of the topics keeps a node from working: one is not there, or has another number of

@@ -22,7 +22,7 @@ use tidelog_driver::{Driver, Options};
 use tidelog_io_kafka::{KafkaClient, Leaving, Settings, Topics, of_service};
 
 use self::node::{Node, services};
-use crate::broker::{self, OwnBroker};
+use crate::broker;
 
 /// How long a driver waits for an answer. It is long for a write whose services are restarted under it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,8 +78,8 @@ fn increments_are_applied_once_while_the_broker_is_killed() {
     if !broker::is_there() {
         return;
     }
-    let mut broker = OwnBroker::start();
-    let settings = broker.settings(Layout::new(2).expect("a layout"));
+    let mut cluster = broker::own_broker();
+    let settings = broker::settings_of(&cluster, Layout::new(2).expect("a layout"));
     create_topics(&settings);
     let folder = tempfile::tempdir().expect("a folder for the store");
     let node = Node::start(&settings, folder.path());
@@ -91,8 +91,8 @@ fn increments_are_applied_once_while_the_broker_is_killed() {
     let writers = Writers::start(&settings, &id, 3);
     for round in 1..=3 {
         writers.wait_for(20 * round);
-        broker.kill();
-        broker.start_again();
+        cluster.kill_the_next();
+        cluster.settle();
     }
     writers.wait_for(80);
     let written = writers.stop();

@@ -21,11 +21,11 @@ use tidelog_core::{
     },
 };
 use tidelog_io_kafka::{
-    KafkaClient, KafkaSession, KafkaTransport, Leaving, Settings, Topics, of_service,
+    KafkaClient, KafkaSession, KafkaTables, KafkaTransport, Leaving, Settings, Topics, of_service,
 };
 use tidelog_io_local::{FjallStore, StoreTables};
 
-use crate::broker::{self, broker};
+use crate::broker;
 
 /// A service with one of everything.
 pub(crate) static COUNTER: Spec = Spec {
@@ -50,7 +50,7 @@ fn positions_that_the_group_has_forgotten_are_in_the_changelog() {
         member.commit("a", "1").await;
         drop(member);
         let group = world.settings.group(COUNTER.name);
-        let deleted = broker().admin().delete_groups(&[&group], &AdminOptions::new()).await;
+        let deleted = broker::admin().delete_groups(&[&group], &AdminOptions::new()).await;
         assert!(deleted.expect("an answer").iter().all(Result::is_ok));
         // With its store, and without.
         for node in ["one", "two"] {
@@ -244,7 +244,7 @@ impl World {
 /// The only member of the service, with its only task.
 struct Member {
     session: KafkaSession<FjallStore>,
-    restored: Restored<StoreTables>,
+    restored: Restored<KafkaTables<StoreTables>>,
     /// What it would commit now.
     work: TaskCommit,
 }

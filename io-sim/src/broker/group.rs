@@ -37,6 +37,8 @@ pub struct GroupCoordinator {
     phase: Phase,
     groups: BTreeMap<String, Group>,
     tickets: Tickets,
+    /// Commits that are refused once the coordinator of their transaction has been asked, by call.
+    refusing: BTreeMap<u64, (OffsetsAppend, ErrorCode)>,
     /// The number in the next member's id.
     next_member: u64,
     /// When to look for offsets and groups that nobody uses.
@@ -132,6 +134,7 @@ impl GroupCoordinator {
             phase: Phase::Loading,
             groups: BTreeMap::new(),
             tickets: Tickets::default(),
+            refusing: BTreeMap::new(),
             next_member: 0,
             expire_at: None,
             retry_at: None,
@@ -293,6 +296,10 @@ impl GroupCoordinator {
         for group in self.groups.values_mut() {
             group.resign(turn);
         }
+        for (append, _) in std::mem::take(&mut self.refusing).into_values() {
+            let reply = commit::reply(&append, Err(ErrorCode::NotCoordinator));
+            turn.reply(append.token, reply);
+        }
         for append in std::mem::take(&mut turn.tickets.open).into_values() {
             match append {
                 Append::Settle | Append::Emptied | Append::Assignment(_) | Append::Forgotten(_) => {
@@ -327,7 +334,7 @@ impl Coordinator for GroupCoordinator {
             }
             Event::Tick => self.tick(&mut turn),
             Event::Resigned => self.resigned(&mut turn),
-            Event::Reply { .. } => unreachable!("a coordinator of groups asks nobody"),
+            Event::Reply { call, reply } => self.refuse(&mut turn, call, reply),
         }
         self.tickets = turn.tickets;
         turn.actions

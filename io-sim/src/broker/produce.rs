@@ -21,6 +21,8 @@ const MARKERS_PATIENCE_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(super) struct Verified {
     batches: Vec<Unverified>,
+    /// Whether its partitions come into the transaction by that (KIP-890).
+    adds: bool,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,7 @@ impl Broker {
         let stamp = batches[0].batch.producer.expect("only a transaction's batches are verified");
         let to = self.coordinator_of(TRANSACTION_STATE, &transactional_id);
         let partitions = batches.iter().map(|it| it.at.clone()).collect();
-        let verified = Verified { batches };
+        let verified = Verified { batches, adds };
         let Ok((Node::Broker(to), _)) = to else { return self.verified(verified, None) };
         let request = AddPartitionsToTxnRequest {
             transactional_id,
@@ -133,14 +135,16 @@ impl Broker {
     }
 
     pub(super) fn verified(&mut self, verified: Verified, reply: Option<AddPartitionsToTxnReply>) {
-        for unverified in verified.batches {
+        let Verified { batches, adds } = verified;
+        for unverified in batches {
             let said = reply.as_ref().and_then(|reply| {
                 reply.partitions.iter().find(|(at, _)| *at == unverified.at).map(|(_, said)| *said)
             });
             let said = said.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable));
             let Unverified { at, batch, guard, origin } = unverified;
             let result = said.map_err(error_of_verification);
-            let result = result.and_then(|()| self.append_verified(&at, &batch, guard, origin));
+            let result =
+                result.and_then(|()| self.append_verified(&at, &batch, (guard, adds), origin));
             self.appended(&at, origin, result);
         }
     }
@@ -149,13 +153,13 @@ impl Broker {
         &mut self,
         at: &TopicPartition,
         batch: &NewBatch,
-        guard: u64,
+        (guard, adds): (u64, bool),
         origin: Origin,
     ) -> Result<Appending, ErrorCode> {
         let unknown = self.unknown(at);
         let partition = self.partitions.get_mut(at).ok_or(unknown)?;
         let stamp = batch.producer.expect("only a transaction's batches are verified");
-        partition.end_verification(stamp, guard)?;
+        partition.end_verification(stamp, guard, adds)?;
         partition.produce(self.now, batch, origin.acks(), true, &self.seen)
     }
 
@@ -233,12 +237,13 @@ impl Origin {
 }
 
 /// What a producer is told when its transaction could not be verified: what it can do nothing about, it
-/// is to try again.
-fn error_of_verification(error: ErrorCode) -> ErrorCode {
+/// is to try again; and that it was fenced, in the word that producers always had for that.
+pub(super) fn error_of_verification(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::CoordinatorLoadInProgress
         | ErrorCode::CoordinatorNotAvailable
         | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
         other => other,
     }
 }

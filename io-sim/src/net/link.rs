@@ -18,7 +18,7 @@ use madsim::{
     task::{AbortHandle, spawn_local},
 };
 
-use super::{Asked, CONNECT_TIMEOUT, Net, NetError, RETRANSMIT, address};
+use super::{Asked, CONNECT_TIMEOUT, Net, NetError, RETRANSMIT, STRAYS_MS_MAX, address};
 use crate::{
     choice::Entity,
     fault::FaultKind,
@@ -129,7 +129,7 @@ impl Shared {
             state.break_at(now + draw.millis("reset", 1, 5));
         }
         if let Some(draw) = sim.fault(FaultKind::OriginalAfterRetry, self.there) {
-            stray(request, draw.millis("later", 20, 5_000));
+            stray(request, draw.millis("later", 20, STRAYS_MS_MAX));
             state.lose_until(now + draw.millis("reset", 1, 20));
             return None;
         }

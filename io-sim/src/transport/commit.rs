@@ -221,7 +221,15 @@ impl<S: Store> Work<S> {
         });
         let group = self.group.with(GroupView::metadata);
         self.producer.send_offsets(&group, positions.collect()).await.map_err(refused)?;
+        let lost = self.cluster.fault(FaultKind::CommitOutcomeLost);
+        let unknown = || Refused::Unknown("the coordinator has not answered in time".into());
+        if lost.is_some_and(|draw| draw.pick("commit", 2) == 0) {
+            return Err(unknown());
+        }
         self.producer.commit().await.map_err(ended)?;
+        if lost.is_some() {
+            return Err(unknown());
+        }
         let changelog = Topic::Changelog(self.spec.name);
         let ends = commit.tasks.iter().map(|task| {
             let last = appended.get(&(changelog, task.partition)).copied();

@@ -46,8 +46,9 @@ pub(super) async fn restore<S: Store>(
     })
 }
 
-/// The group's offset of each input, or the changelog's where the group has none: it forgets what it
-/// takes for abandoned.
+/// The greater one of the group's offset of each input and the changelog's, as on Kafka. The group forgets
+/// what it takes for abandoned; and a coordinator that does not know yet that it is none any more tells
+/// what it knew, which the changelog knows better.
 fn positions(
     spec: &'static Spec,
     committed: &BTreeMap<Place, Offset>,
@@ -59,7 +60,7 @@ fn positions(
     };
     let position = |topic: Topic| {
         let in_group = committed.get(&(topic, partition)).copied();
-        (topic, in_group.or_else(|| in_changelog(topic)).unwrap_or_default())
+        (topic, in_group.max(in_changelog(topic)).unwrap_or_default())
     };
     spec.inputs.iter().map(|topic| position(*topic)).collect()
 }
@@ -187,5 +188,17 @@ mod tests {
         };
         let found = positions(&SPEC, &committed, partition, &progress);
         assert_eq!(found, [(Topic::EntityBatches, Offset(5)), (Topic::SchemaPatches, Offset(9))]);
+    }
+
+    /// What was wrong: a broker that came back from a partition of the network answered as the coordinator
+    /// that it had been, and the task did again what others had committed (seed 800000000000086).
+    #[test]
+    fn the_changelog_knows_better_than_a_coordinator_of_yesterday() {
+        let partition = PartitionId(1);
+        let committed = [((Topic::EntityBatches, partition), Offset(33))].into();
+        let positions_then = vec![(Topic::EntityBatches, Offset(188))];
+        let progress = Progress { positions: positions_then, task_time: Timestamp::ZERO };
+        let found = positions(&SPEC, &committed, partition, &progress);
+        assert_eq!(found[0], (Topic::EntityBatches, Offset(188)));
     }
 }

@@ -13,6 +13,7 @@ use tidelog_core::{CollectionId, DatabaseId, ProblemKind, Timestamp};
 use tidelog_driver::{Driver, Positions};
 
 use crate::{
+    answered::{About, Highest},
     body,
     budget::Budget,
     failure::Failure,
@@ -32,6 +33,7 @@ struct Shared {
     driver: Driver,
     settings: Settings,
     keys: Keys,
+    highest: Highest,
     bodies: Budget,
     answers: Budget,
 }
@@ -40,7 +42,8 @@ impl Gateway {
     pub(crate) fn new(driver: Driver, settings: Settings) -> Self {
         let bodies = Budget::of_requests(settings.bodies_bytes_max);
         let answers = Budget::of_answers(settings.answers_bytes_max);
-        Self(Arc::new(Shared { driver, settings, keys: Keys::default(), bodies, answers }))
+        let (keys, highest) = (Keys::default(), Highest::new(driver.layout()));
+        Self(Arc::new(Shared { driver, settings, keys, highest, bodies, answers }))
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -58,6 +61,11 @@ impl Gateway {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// How far the log was in what has been answered.
+    pub(crate) fn highest(&self) -> &Highest {
+        &self.0.highest
     }
 
     /// Has the body of an answer to a read count among those that have not been taken.
@@ -122,9 +130,12 @@ impl Arrival {
         &self.head.headers
     }
 
-    /// The positions that a read is to be at or after, if its sender wants that.
-    pub(crate) fn at_least(&self) -> Result<Positions, Failure> {
-        positions(self.headers(), self.gateway.driver().layout())
+    /// The positions that a read is to be at or after: those that its sender wants, and those that
+    /// were answered here.
+    pub(crate) fn at_least(&self, about: About<'_>) -> Result<Positions, Failure> {
+        let mut positions = positions(self.headers(), self.gateway.driver().layout())?;
+        self.gateway.highest().extend(&mut positions, about);
+        Ok(positions)
     }
 
     /// Reads the body, once.

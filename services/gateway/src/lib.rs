@@ -32,6 +32,7 @@
 //! - There is no task for a request, and no timer unless something has to be waited for.
 
 mod again;
+mod answered;
 mod batch;
 mod body;
 mod budget;
@@ -59,7 +60,7 @@ use tidelog_driver::Driver;
 pub use origin::{Origin, OriginError};
 pub use readiness::{Ailments, Readiness};
 pub use server::serve;
-pub use settings::{CorsOrigin, Settings};
+pub use settings::{CorsOrigin, Metrics, Settings};
 
 /// The routes over a driver. [`serve`] serves them within the limits of the settings; those on
 /// connections are its own.

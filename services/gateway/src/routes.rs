@@ -28,6 +28,7 @@ pub(crate) fn table(gateway: Gateway) -> Router {
         .route("/v1/requests/{id}", closed(get(requests::read)))
         .route("/problems/{name}", closed(get(health::problem)))
         .route("/healthz", get(health::alive).fallback(method_not_allowed))
+        .route("/metrics", get(health::metrics).fallback(method_not_allowed))
         .route("/readyz", closed(get(health::ready)))
         .fallback(unknown_route)
         .with_state(gateway)

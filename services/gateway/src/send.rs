@@ -9,6 +9,7 @@ use tidelog_driver::{Call, Error, With};
 
 use crate::{
     again::Again,
+    answered::Told,
     failure::Failure,
     gateway::Gateway,
     headers::{key::idempotency_key, prefer::Prefer, trace::trace},
@@ -71,7 +72,7 @@ impl Manner {
     }
 
     /// Waits for the answer as long as the sender wants.
-    pub(crate) async fn outcome<A>(
+    pub(crate) async fn outcome<A: Told>(
         &self,
         gateway: &Gateway,
         start: Start,
@@ -79,11 +80,16 @@ impl Manner {
     ) -> Result<Awaited<A>, Failure> {
         let Some(patience) = self.prefer.patience() else {
             let answer = call.answer(start.deadline).await;
-            return answer.map(Awaited::Answered).map_err(|error| self.failure(&start, error));
+            let answer = answer.map_err(|error| self.failure(&start, error))?;
+            gateway.highest().add(&answer);
+            return Ok(Awaited::Answered(answer));
         };
         if !patience.is_zero() {
             match call.answer(gateway.driver().now().plus(patience)).await {
-                Ok(answer) => return Ok(Awaited::Answered(answer)),
+                Ok(answer) => {
+                    gateway.highest().add(&answer);
+                    return Ok(Awaited::Answered(answer));
+                }
                 Err(Error::OutcomeUnknown { .. }) => {}
                 Err(error) => return Err(failure(error, self.again)),
             }

@@ -1,6 +1,6 @@
 //! What can be set.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     origin::{Origin, OriginError},
@@ -32,6 +32,31 @@ pub struct Settings {
     pub cors_origin: CorsOrigin,
     /// What `/readyz` asks about the tasks of this node.
     pub readiness: Readiness,
+    /// What `/metrics` tells.
+    pub metrics: Metrics,
+}
+
+/// What `/metrics` tells: a page in the text format of Prometheus. The default has none.
+#[derive(Clone, Default)]
+pub struct Metrics(Option<Arc<dyn Fn() -> String + Send + Sync>>);
+
+impl Metrics {
+    /// Has a page made whenever it is asked for.
+    #[must_use]
+    pub fn of(page: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(page)))
+    }
+
+    /// The page as it is now.
+    pub(crate) fn page(&self) -> Option<String> {
+        self.0.as_ref().map(|page| page())
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Metrics").field(&self.0.is_some()).finish()
+    }
 }
 
 /// Web pages of which origins may use the gateway.
@@ -77,6 +102,7 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(20),
             cors_origin: CorsOrigin::Off,
             readiness: Readiness::default(),
+            metrics: Metrics::default(),
         }
     }
 }

@@ -50,6 +50,7 @@ impl Service for EntityBatch {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::MarkedUpdate(_)

@@ -64,6 +64,7 @@ impl Service for EntityStorage {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::MarkedUpdate(_)
             | Message::Lesson(_)

@@ -60,6 +60,7 @@ impl Service for ResponseAccumulator {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::MarkedUpdate(_)

@@ -75,6 +75,7 @@ impl Service for SchemaLearning {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::MarkedUpdate(_)

@@ -37,6 +37,7 @@ impl Service for SchemaLearningPartitioner {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::Lesson(_)

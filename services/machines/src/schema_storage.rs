@@ -59,6 +59,7 @@ impl Service for SchemaStorage {
             | Message::CompleteResponse(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
+            | Message::Owner(_)
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::MarkedUpdate(_)

@@ -60,7 +60,7 @@ impl Default for ServeSettings {
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
             change_stream: false,
-            log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn".to_owned(),
+            log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn,librdkafka=error".to_owned(),
             log_format: LogFormat::Text,
             brokers: None,
             cluster: ClusterSettings::default(),
@@ -92,6 +92,8 @@ impl ServeSettings {
         set(&mut cluster.prefix, layer.prefix);
         set_some(&mut cluster.services, layer.services);
         set_some(&mut cluster.node, layer.node);
+        set(&mut cluster.peer_listen, layer.peer_listen);
+        set_some(&mut cluster.advertise, layer.advertise);
         set(&mut cluster.create_topics, layer.create_topics);
         set(&mut cluster.replication, layer.replication);
         set(&mut cluster.commit_interval, layer.commit_interval);

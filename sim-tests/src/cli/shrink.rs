@@ -66,7 +66,7 @@ pub(super) fn main(args: &ShrinkArgs, json: bool) -> Result<Found, WrongCall> {
     let shrunk = shrink(case, fails, || begun.elapsed() < limit);
     let file = args.output.clone().unwrap_or_else(|| format!("sim-{}.json", base.seed).into());
     let name = file.display().to_string();
-    let saved = Replay::new(base.seed, base.scenario.name, Some(&signature), shrunk.case.clone());
+    let saved = Replay::new(&base, Some(&signature), shrunk.case.clone());
     std::fs::write(&file, saved.to_json())
         .map_err(|error| WrongCall(format!("{name} cannot be written: {error}")))?;
     let summary = Summary {

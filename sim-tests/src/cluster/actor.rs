@@ -77,7 +77,11 @@ impl Actor {
         let process = world.nodes.process(*node);
         match &step.what {
             What::Restart => drop(world.nodes.crash(*node, RESTARTS_AFTER, |_| {})),
-            What::Request { .. } | What::Batch { .. } | What::Query { .. } | What::List { .. } => {
+            What::Request { .. }
+            | What::Batch { .. }
+            | What::Query { .. }
+            | What::List { .. }
+            | What::Spoil { .. } => {
                 if process.is_up() && self.driver().is_some() {
                     let (actor, step) = (self.clone(), step.clone());
                     process.machine().start(move || async move { actor.ask(&step).await });

@@ -1,7 +1,7 @@
 //! The look at everything when a run is over: the log, and the stores.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::{Bound, ControlFlow},
     time::Duration,
 };
@@ -20,8 +20,9 @@ use super::{
     node::services,
 };
 use crate::{
-    log::LogView,
-    observed::{Observed, StoreView},
+    log::{LogView, Logged},
+    observed::{Observed, Spot, StoreView},
+    workload::is_spoilt,
 };
 
 /// How long a partition is read at once.
@@ -30,6 +31,7 @@ const READS_FOR: Duration = Duration::from_secs(5);
 /// Takes all that was observed, with the log and the stores as they are.
 pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
     let mut log = log(world).await;
+    let spoilt = spoilt(&log);
     let mut stores = Vec::new();
     for (task, _) in tasks(world) {
         stores.extend(changelog(world, task, &mut log).await);
@@ -43,6 +45,7 @@ pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
         ledger: recorded.ledger,
         seen: recorded.seen,
         appended: recorded.appended,
+        spoilt,
         ..Observed::default()
     }
 }
@@ -57,6 +60,16 @@ async fn log(world: &World) -> LogView {
         }
     }
     log
+}
+
+/// The records that the workload made unreadable.
+fn spoilt(log: &LogView) -> BTreeSet<Spot> {
+    let is_spoilt = |it: &&Logged| it.payload.as_deref().is_some_and(is_spoilt);
+    let all = log.all().flat_map(|(topic, partition, records)| {
+        let spot = move |it: &Logged| Spot { topic, partition: partition.0, offset: it.offset };
+        records.iter().filter(is_spoilt).map(spot)
+    });
+    all.filter(|spot| spot.topic == Topic::EntityPatches).collect()
 }
 
 /// Reads the changelog of a task, and tells the tables that its owner has, of one moment: a task that

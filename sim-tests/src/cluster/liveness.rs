@@ -8,7 +8,7 @@ use tidelog_core::{
     port::{Client, TaskId},
 };
 use tidelog_io_sim::{
-    Sim,
+    Net, Sim,
     host::{Cluster, Host},
     transport::SimClient,
     wire::{ClientId, Node},
@@ -49,9 +49,11 @@ pub(super) async fn wait(sim: &Sim, world: &World, cluster: &Cluster, healed_us:
     }
 }
 
-/// Waits until nothing moves any more, once nobody asks for anything: everything that is in the log has been
-/// read, and what came of it is committed.
-pub(super) async fn quiet(world: &World) {
+/// Waits until nothing moves any more, once nobody asks for anything: what was on its way has arrived, and
+/// everything that is in the log has been read, and what came of it is committed.
+pub(super) async fn quiet(sim: &Sim, world: &World, healed_us: u64) {
+    let since_healed = Duration::from_micros(sim.now_us() - healed_us);
+    sleep(Net::ARRIVES_WITHIN.saturating_sub(since_healed)).await;
     let observer = observer(world);
     for _ in 0..QUIET_LOOKS_MAX {
         sleep(LOOKS_EVERY).await;

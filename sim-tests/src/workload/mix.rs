@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Size, Step, Under, What, Workload, ZONES};
+use super::{Ask, Size, Step, Under, What, Workload, ZONES, zone};
 use crate::{dice::Dice, model::Action};
 
 pub(super) fn workload(seed: u64, size: Size) -> Workload {
@@ -13,11 +13,44 @@ pub(super) fn workload(seed: u64, size: Size) -> Workload {
         at_ms += mix.pause();
         mix.step(at_ms, &mut steps);
     }
+    steps.extend(seldom(seed, size));
     steps.retain(|step| step.at_ms < size.length_ms);
     // What is asked again under a key comes later than what is made after it.
     steps.sort_by_key(|step| (step.at_ms, step.number));
     Workload { clients: size.clients, entities: size.entities, steps }
 }
+
+/// What happens a few times in a run: records that nobody can read, and somebody who tidies a zone up.
+/// The steps have dice and numbers of their own, so that all others are what they would be without.
+fn seldom(seed: u64, size: Size) -> Vec<Step> {
+    let mut dice = Dice::new(seed, "seldom");
+    let mut steps = Vec::new();
+    let mut add = |dice: &mut Dice, at_ms: u64, what: What| {
+        let number = SELDOM_FROM + u32::try_from(steps.len()).expect("few");
+        let client = u32::try_from(dice.below(u64::from(size.clients))).expect("few");
+        steps.push(Step { number, client, at_ms, what });
+    };
+    for _ in 0..dice.below(4) {
+        let at_ms = dice.below(size.length_ms.max(1));
+        let entity = u32::try_from(dice.below(u64::from(size.entities.max(1)))).expect("few");
+        add(&mut dice, at_ms, What::Spoil { entity });
+    }
+    // At the end too, where nothing comes after it.
+    let last_ms = dice.percent(30).then(|| size.length_ms.saturating_sub(1));
+    let times = (0..dice.below(2)).map(|_| size.length_ms / 2).chain(last_ms).collect::<Vec<_>>();
+    for at_ms in times {
+        let of = dice.below(u64::from(ZONES));
+        for entity in (0..size.entities).filter(|it| u64::from(zone(*it)) == of) {
+            let (action, under) = (Action::Delete, Under::Nothing);
+            let ask = Ask { entity, action, under, key: None, wants_value: false };
+            add(&mut dice, at_ms, What::Request { ask, patience_ms: 20_000, again: 5 });
+        }
+    }
+    steps
+}
+
+/// Steps that are seldom have numbers from here.
+const SELDOM_FROM: u32 = 500_000;
 
 struct Mix {
     dice: Dice,

@@ -5,12 +5,18 @@ use super::{
     offsets::Committed,
     record,
     state::{Group, State},
+    unavailable,
 };
 use crate::{
-    broker::coordinator::TransactionalAppend,
+    broker::{
+        coordinator::{Action, Target, TransactionalAppend},
+        produce::error_of_verification,
+    },
     wire::{
-        CommittedOffset, ErrorCode, Generation, Instant, OffsetCommitReply, OffsetCommitRequest,
-        OffsetToCommit, Reply, Token, TopicPartition, TxnOffsetCommitReply, TxnOffsetCommitRequest,
+        AddPartitionsToTxnRequest, CommittedOffset, ErrorCode, Generation, Instant,
+        OffsetCommitReply, OffsetCommitRequest, OffsetToCommit, Reply, TRANSACTION_STATE, Token,
+        TopicName, TopicPartition, TxnOffsetCommitReply, TxnOffsetCommitRequest, Unreachable,
+        partition_for,
     },
 };
 
@@ -68,6 +74,11 @@ impl GroupCoordinator {
             is_transactional: true,
         };
         let checked = self.check_commit(turn, &request.group_id, &committer);
+        let transaction = TransactionalAppend {
+            transactional_id: request.transactional_id,
+            producer: request.producer,
+            adds_partitions: request.adds_partitions,
+        };
         let append = OffsetsAppend {
             offsets: stamped(turn, request.offsets),
             group: request.group_id,
@@ -82,15 +93,56 @@ impl GroupCoordinator {
                 let group = self.groups.get_mut(&append.group).expect("it was checked");
                 group.offsets.announce(&append.offsets);
                 let records = records(&append);
-                let transaction = TransactionalAppend {
-                    transactional_id: request.transactional_id,
-                    producer: request.producer,
-                    adds_partitions: request.adds_partitions,
-                };
                 turn.append_in_transaction(Append::Offsets(append), records, Some(transaction));
             }
-            Err(error) => turn.reply(token, reply(&append, Err(error))),
+            Err(error @ (ErrorCode::CoordinatorLoadInProgress | ErrorCode::InvalidGroupId)) => {
+                turn.reply(token, reply(&append, Err(error)));
+            }
+            Err(error) => self.verify_and_refuse(turn, append, error, &transaction),
         }
+    }
+
+    /// Who commits is looked at when the transaction has been, so with KIP-890 what is refused has begun
+    /// the transaction all the same.
+    fn verify_and_refuse(
+        &mut self,
+        turn: &mut Turn<'_>,
+        append: OffsetsAppend,
+        error: ErrorCode,
+        transaction: &TransactionalAppend,
+    ) {
+        let id = &transaction.transactional_id;
+        let coordinator = partition_for(id, turn.context.config.transaction_partitions);
+        let topic = TopicName::from(TRANSACTION_STATE);
+        let to = Target::LeaderOf(TopicPartition::new(&topic, coordinator));
+        let request = AddPartitionsToTxnRequest {
+            transactional_id: id.clone(),
+            producer: transaction.producer,
+            verify_only: !transaction.adds_partitions,
+            partitions: vec![self.seat.partition.clone()],
+        };
+        turn.tickets.next += 1;
+        let call = turn.tickets.next;
+        self.refusing.insert(call, (append, error));
+        turn.actions.push(Action::Call { call, to, request: request.into() });
+    }
+
+    /// What the transaction's coordinator has said to a commit that is refused in any case.
+    pub(super) fn refuse(
+        &mut self,
+        turn: &mut Turn<'_>,
+        call: u64,
+        said: Result<Reply, Unreachable>,
+    ) {
+        let (append, error) = self.refusing.remove(&call).expect("a call is answered once");
+        let said = match said {
+            Ok(Reply::AddPartitionsToTxn(said)) => {
+                said.partitions.first().map_or(Ok(()), |(_, said)| *said)
+            }
+            Ok(_) | Err(Unreachable) => Err(ErrorCode::CoordinatorNotAvailable),
+        };
+        let said = said.map_err(error_of_verification).map_err(unavailable);
+        turn.reply(append.token, reply(&append, said.and(Err(error))));
     }
 
     /// Offsets are on all in-sync replicas.

@@ -190,22 +190,30 @@ impl Partition {
         Some(*verifying)
     }
 
-    /// The coordinator has said yes: whether the batch may be appended now.
+    /// The coordinator has said yes: whether the batch may be appended now. A producer that adds
+    /// partitions by that has a new epoch for each transaction, so it begins with number 0.
     ///
     /// # Errors
     ///
     /// `InvalidTxnState` if the transaction has ended meanwhile, `OutOfOrderSequenceNumber` for a batch
     /// that overtook another.
-    pub fn end_verification(&mut self, stamp: ProducerStamp, guard: u64) -> Result<(), ErrorCode> {
+    pub fn end_verification(
+        &mut self,
+        stamp: ProducerStamp,
+        guard: u64,
+        adds: bool,
+    ) -> Result<(), ErrorCode> {
         if !self.must_verify(stamp) {
             return Ok(());
         }
+        let is_known = self.log.producers().of(stamp.id).is_some();
+        let begins = stamp.sequence.is_none_or(|sequence| sequence == Sequence(0));
         let Role::Leader(leader) = &mut self.role else {
             return Err(ErrorCode::NotLeaderOrFollower);
         };
         match leader.verifying.get(&stamp.id) {
             Some(verifying) if verifying.guard == guard => {
-                if stamp.sequence > verifying.lowest {
+                if stamp.sequence > verifying.lowest || (adds && !is_known && !begins) {
                     return Err(ErrorCode::OutOfOrderSequenceNumber);
                 }
                 leader.verifying.remove(&stamp.id);

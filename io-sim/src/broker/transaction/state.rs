@@ -236,10 +236,10 @@ impl Transaction {
     }
 
     /// The coordinator aborts the open transaction: its producer is gone, or too slow. Whoever it is
-    /// can do nothing any more.
+    /// can begin again by saying who it was, and do nothing else any more.
     #[must_use]
     pub(super) fn fence(&self, now: Timestamp) -> Self {
-        self.prepare(TransactionResult::Abort, now).raise(None)
+        self.prepare(TransactionResult::Abort, now).raise(Some(self.producer))
     }
 
     /// All markers are written.

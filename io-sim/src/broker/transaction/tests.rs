@@ -180,7 +180,11 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced() 
     assert_eq!(world.outcome(0), []);
     world.pass(3_000);
     assert_eq!(world.outcome(0), [(vec![1], Abort)]);
-    assert_eq!(world.end(V2, producer, Abort), Err(ErrorCode::ProducerFenced));
+    assert_eq!(world.end(V1, producer, Abort), Err(ErrorCode::ProducerFenced));
+    assert_eq!(world.end(V2, producer, Commit), Err(ErrorCode::InvalidTxnState));
+    // It has what it asks for, and goes on as whoever it is now.
+    let next = ProducerIdentity { epoch: producer.epoch.next(), ..producer };
+    assert_eq!(world.end(V2, producer, Abort), Ok(next));
     assert_eq!(world.produce(producer, 0, 2), Err(ErrorCode::InvalidProducerEpoch));
 }
 

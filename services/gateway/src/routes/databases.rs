@@ -14,6 +14,7 @@ use tidelog_driver::{Answered, With};
 use super::lists::List;
 use crate::{
     again::Again,
+    answered::About,
     failure::Failure,
     gateway::{Answer, Arrival, unknown_database},
     headers::{
@@ -34,7 +35,7 @@ use crate::{
 pub(super) async fn list(arrival: Arrival) -> Answer {
     let list = List { name: "databases", path: "/v1/databases".to_owned() };
     let slice = list.slice(&arrival)?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Databases)?;
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
     let listing = driver.databases(after, slice.limit, at_least, deadline).await?;
@@ -45,7 +46,7 @@ pub(super) async fn list(arrival: Arrival) -> Answer {
 pub(super) async fn read(arrival: Arrival) -> Answer {
     let id: DatabaseId = path::id(arrival.path(), "/v1/databases/", "")?;
     let condition = condition(arrival.headers())?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Database(id.as_str()))?;
     let gateway = &arrival.gateway;
     let view = gateway.driver().database(&id, at_least, gateway.deadline()).await?;
     let view = view.ok_or_else(|| unknown_database(&id))?;
@@ -84,6 +85,7 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let mut call = driver.schema_request(id.clone(), SchemaChange::Provision, with);
     let Answered { request, answer, position } =
         call.answer(deadline).await.map_err(|error| failure(error, Again::AsIs))?;
+    arrival.gateway.highest().add(&position);
     let (status, revision) = match answer.outcome {
         Outcome::Created(revision) => (StatusCode::CREATED, revision),
         Outcome::Read(revision) | Outcome::Updated(revision) | Outcome::Deleted(revision) => {
@@ -98,7 +100,7 @@ pub(super) async fn provision(mut arrival: Arrival) -> Answer {
     let mut response = if prefer.is_minimal() {
         minimal(status, revision)
     } else {
-        let view = driver.database(&id, None, deadline).await?;
+        let view = driver.database(&id, position, deadline).await?;
         representation(status, &view.ok_or_else(|| unknown_database(&id))?)
     };
     response.headers_mut().insert(TIDELOG_POSITION, position_value(position));

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     again::Again,
+    answered::About,
     failure::Failure,
     gateway::{Answer, Arrival, Gateway},
     headers::{
@@ -34,7 +35,7 @@ async fn read(arrival: Arrival) -> Answer {
     let id = entity_id(&arrival)?;
     let headers = arrival.headers();
     let condition = condition(headers)?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Entity(id.as_str()))?;
     let gateway = &arrival.gateway;
     let entity = gateway.driver().read(&id, at_least, gateway.deadline()).await?;
     let Some(EntityView { revision, value, .. }) = entity else {

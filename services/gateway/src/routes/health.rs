@@ -1,7 +1,7 @@
 //! Whether the gateway lives and is ready, and what its problems mean.
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -9,7 +9,7 @@ use tidelog_core::ProblemKind;
 
 use crate::{
     failure::Failure,
-    gateway::{Answer, Arrival},
+    gateway::{Answer, Arrival, Gateway},
     headers::host::check_host,
     problem::{self, Kind},
     readiness::Complaint,
@@ -20,6 +20,17 @@ use crate::{
 pub(super) async fn alive(request: Request) -> Answer {
     check_host(request.version(), request.headers())?;
     Ok(respond::json(StatusCode::OK, r#"{"status":"alive"}"#))
+}
+
+/// GET /metrics: what the node counts, whether the gateway is ready or not.
+pub(super) async fn metrics(State(gateway): State<Gateway>, request: Request) -> Answer {
+    check_host(request.version(), request.headers())?;
+    let page = gateway.settings().metrics.page();
+    let page = page.ok_or_else(|| Failure::new(Kind::UnknownRoute, "this node counts nothing"))?;
+    let mut response = Response::new(page.into());
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    Ok(response)
 }
 
 /// GET /readyz: the gateway knows the databases, the log can be reached, and all tasks of the node do their work. A gateway

@@ -5,6 +5,7 @@ use tidelog_core::{CollectionId, DatabaseId, ZoneId, query::EntityView, query::S
 use tidelog_driver::Listing;
 
 use crate::{
+    answered::About,
     cursor::{self, Slice},
     failure::Failure,
     gateway::{Answer, Arrival, Gateway},
@@ -29,7 +30,7 @@ pub(super) async fn collections(arrival: Arrival) -> Answer {
     let database: DatabaseId = path::id(arrival.path(), "/v1/databases/", "/collections")?;
     let list = List { name: "collections", path: format!("/v1/databases/{database}/collections") };
     let slice = list.slice(&arrival)?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Entities)?;
     arrival.gateway.check_database(&database).await?;
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
@@ -42,7 +43,7 @@ pub(super) async fn zones(arrival: Arrival) -> Answer {
     let collection: CollectionId = path::id(arrival.path(), "/v1/collections/", "/zones")?;
     let list = List { name: "zones", path: format!("/v1/collections/{collection}/zones") };
     let slice = list.slice(&arrival)?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Entities)?;
     arrival.gateway.check_collection(&collection).await?;
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());
@@ -57,7 +58,7 @@ async fn entities(arrival: Arrival, scope: Scope) -> Answer {
     };
     let list = List { name: "entities", path };
     let slice = list.slice(&arrival)?;
-    let at_least = arrival.at_least()?;
+    let at_least = arrival.at_least(About::Entities)?;
     arrival.gateway.check_database(&scope.database()).await?;
     let driver = arrival.gateway.driver();
     let (after, deadline) = (slice.after.as_deref(), arrival.gateway.deadline());

@@ -31,7 +31,8 @@ pub(super) fn find(state: &State<'_>, client: &ClientId) -> Option<Client> {
 /// Notes a write of a client: how far it is, that it is alive, and from where on it is barred.
 ///
 /// Its row of [`expiry`] is moved only when the hour has changed, and old records are looked for
-/// only when `first_incomplete` has passed a chunk's end.
+/// only when `first_incomplete` has passed some chunks' ends: finding them is a read of a range,
+/// which costs more than all else of a small request.
 pub(super) fn note(
     state: &mut State<'_>,
     origin: &Origin,
@@ -49,7 +50,7 @@ pub(super) fn note(
     client.first_incomplete = client.first_incomplete.max(origin.first_incomplete);
     client.barred_from = client.barred_from.into_iter().chain(barred_from).min();
     let over = chunk_start(client.first_incomplete);
-    if over > client.cleared {
+    if over >= client.cleared.saturating_add(CLEARED_AFTER) {
         client.cleared = completions::clear(state, id, client.cleared, over);
     }
     let is_new = known.is_none();
@@ -87,6 +88,9 @@ fn due(client: &Client) -> u64 {
 fn chunk_start(number: u64) -> u64 {
     number - number % SPAN_MAX
 }
+
+/// How far `first_incomplete` gets beyond what was forgotten before there is more forgotten.
+pub(super) const CLEARED_AFTER: u64 = 4 * SPAN_MAX;
 
 /// Clients.
 pub(super) const CLIENTS: Table<ClientId, Client> = Table::new(TableId::Clients);

@@ -63,6 +63,7 @@ pub(crate) fn line(message: &Message) -> String {
         Message::DeadLetter(letter) => {
             format!("dead letter of {}: {} ({})", letter.service, letter.reason, letter.source)
         }
+        Message::Owner(owner) => format!("{} runs {}", owner.node, owner.task),
         Message::DefinitionUpdate(update) => format!(
             "definition of {} at r{}: stated {}, learned {}",
             update.collection,

@@ -2,17 +2,23 @@
 
 mod brokers;
 mod folder;
+mod metrics;
+mod peers;
+mod queries;
+mod wire;
 
 pub(super) use folder::refuse_folder_of_cluster;
 
 use std::{sync::Arc, time::Duration};
 
 use tidelog_core::{Service, ServiceName};
-use tidelog_io_kafka::{KafkaClient, KafkaTransport};
+use tidelog_gateway::Metrics;
+use tidelog_io_kafka::{KafkaClient, KafkaTransport, Owners};
 use tidelog_io_local::FjallStore;
 use tidelog_runtime::{LocalQueries, Settings};
+use tokio::{net::TcpListener, sync::watch};
 
-use self::{brokers::Brokers, folder::Folder};
+use self::{brokers::Brokers, folder::Folder, queries::ClusterQueries};
 use super::{
     Error,
     health::Health,
@@ -31,45 +37,61 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let services = services(settings)?;
     let runtime = runtime()?;
     let listener = listen(settings, &runtime)?;
-    let folder = Folder::open(&settings.data, cluster.node.as_deref())?;
-    let kafka = tidelog_io_kafka::Settings { node: folder.node, ..kafka };
-    let store = FjallStore::open(&folder.store, CACHE_BYTES)?;
-    tracing::info!(
-        node = kafka.node,
-        brokers,
-        prefix = kafka.prefix,
-        "this is a node of a cluster"
-    );
+    let peers = runtime.block_on(peers::bind(cluster.peer_listen))?;
+    let address = advertised(&peers, cluster.advertise.as_deref())?;
+    let Folder { node, store } = Folder::open(&settings.data, cluster.node.as_deref())?;
+    tracing::info!(node, brokers, prefix = kafka.prefix, address, "this is a node of a cluster");
+    let kafka = tidelog_io_kafka::Settings { node, ..kafka };
 
-    let transport = KafkaTransport::new(kafka.clone(), store);
-    let client = KafkaClient::connect(&kafka)?;
-    let brokers = Brokers::watch(&kafka, cluster.create_topics)?;
+    let owners = Owners::follow(&kafka, address)?;
+    let store = FjallStore::open(&store, CACHE_BYTES)?;
+    let transport = KafkaTransport::with_owners(kafka.clone(), store, owners.clone());
     let health = Arc::new(Health::of_member());
+    let of_brokers = transport.clone();
+    let brokers = Brokers::watch(&kafka, cluster.create_topics, move || of_brokers.figures())?;
     let of_runner = Settings { commit_interval: cluster.commit_interval, ..Settings::default() };
     // Nobody joins before there is something to join.
     let patience = Patience::Endless { join_when: brokers.are_there() };
     let (workers, some_ended) =
         Workers::start(&transport, services, &of_runner, &patience, &health)?;
 
-    let of_http = Log {
-        client,
-        queries: Arc::new(LocalQueries::new(transport.snapshots(), super::services())),
+    let local = Arc::new(LocalQueries::new(transport.snapshots(), super::services()));
+    let peers = runtime.spawn(peers::serve(peers, kafka.prefix.clone(), Arc::clone(&local)));
+    let log = Log {
+        client: KafkaClient::connect(&kafka)?,
+        queries: Arc::new(ClusterQueries::new(&kafka.prefix, local, owners)),
         readiness: health.readiness().and_log(brokers.away()),
+        metrics: metrics_of(transport, &brokers),
         place: format!("the topics {}* of {}", kafka.prefix, kafka.brokers),
         is_there: until(brokers.are_there()),
     };
-    let brokers_failed = brokers.failed();
-    let failed = async move {
-        tokio::select! {
-            () = some_ended => {}
-            () = brokers_failed => {}
-        }
-    };
-    let served = runtime.block_on(http::serve(settings, listener, of_http, failed));
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    let failed = either(some_ended, brokers.failed());
+    let served = runtime.block_on(http::serve(settings, listener, log, failed));
+    // Other nodes are answered until the tasks are theirs.
     let worked = workers.stop();
+    peers.abort();
     let asked = brokers.stop();
+    runtime.shutdown_timeout(Duration::from_secs(1));
     asked.and(served).and(worked)
+}
+
+/// What `/metrics` tells.
+fn metrics_of(transport: KafkaTransport<FjallStore>, brokers: &Brokers) -> Metrics {
+    let (away, lags) = (brokers.away(), brokers.lags());
+    Metrics::of(move || {
+        let is_away = away.borrow().is_some();
+        metrics::page(&transport.figures(), &lags.borrow(), is_away)
+    })
+}
+
+/// Where other nodes reach this one.
+fn advertised(peers: &TcpListener, told: Option<&str>) -> Result<String, Error> {
+    let bound = peers.local_addr().map_err(Error::Runtime)?;
+    match told {
+        Some(told) => Ok(told.to_owned()),
+        None if bound.ip().is_unspecified() => Err(Error::Nowhere(bound)),
+        None => Ok(bound.to_string()),
+    }
 }
 
 /// The services that are named, or else the usual ones.
@@ -87,9 +109,17 @@ fn services(settings: &ServeSettings) -> Result<Vec<Box<dyn Service + Send + Syn
 }
 
 /// Waits until it is so.
-async fn until(mut is_so: tokio::sync::watch::Receiver<bool>) {
+async fn until(mut is_so: watch::Receiver<bool>) {
     if is_so.wait_for(|is_so| *is_so).await.is_err() {
         // It never will be, which others tell.
         std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for one of two.
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tidelog_core::{Layout, Service, port::TaskId};
+use tidelog_gateway::Metrics;
 use tidelog_io_local::LocalLog;
 use tidelog_runtime::{LocalQueries, Settings};
 
@@ -34,7 +35,14 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
         Workers::start(&log.transport(), usual, &of_runner, &Patience::None, &health)?;
     let queries = Arc::new(LocalQueries::new(log.snapshots(), services()));
     let place = settings.data.display().to_string();
-    let of_http = Log { client: log.client(), queries, readiness, place, is_there: async {} };
+    let of_http = Log {
+        client: log.client(),
+        queries,
+        readiness,
+        metrics: Metrics::default(),
+        place,
+        is_there: async {},
+    };
     let served = runtime.block_on(http::serve(settings, listener, of_http, failed));
     // The services go on until the last request was answered or given up.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -58,6 +58,20 @@ pub(crate) enum Error {
     /// Settings of a cluster do not fit together.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// Other nodes cannot be listened for.
+    #[error("cannot listen for other nodes at {listen}: {source} (--peer-listen)")]
+    PeerListen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It cannot be told where this node is.
+    #[error(
+        "other nodes cannot reach this one at {0}: say where they can (--advertise, as in \
+         node-0.example:7071)"
+    )]
+    Nowhere(SocketAddr),
     /// A service is asked for that there is not yet.
     #[error("this release does not run the service {0} (--services)")]
     NoSuchService(ServiceName),

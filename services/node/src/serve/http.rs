@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tidelog_core::port::{Client, Queries};
 use tidelog_driver::{Driver, Options};
-use tidelog_gateway::{CorsOrigin, Readiness};
+use tidelog_gateway::{CorsOrigin, Metrics, Readiness};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -25,6 +25,8 @@ pub(super) struct Log<C, Q, R> {
     pub(super) queries: Arc<Q>,
     /// What `/readyz` asks.
     pub(super) readiness: Readiness,
+    /// What `/metrics` tells.
+    pub(super) metrics: Metrics,
     /// Where the data is, in words.
     pub(super) place: String,
     /// Is ready when the log can be read. Until then the node is not.
@@ -38,7 +40,7 @@ pub(super) async fn serve<C: Client, Q: Queries>(
     log: Log<C, Q, impl Future<Output = ()> + Send + 'static>,
     failed: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let Log { client, queries, readiness, place, is_there } = log;
+    let Log { client, queries, readiness, metrics, place, is_there } = log;
     let address = listener.local_addr().map_err(Error::Runtime)?;
     // A prefix of its own for each life of a node: its requests are told from all others.
     let options = Options::new(uuid::Uuid::now_v7().simple().to_string());
@@ -72,6 +74,7 @@ pub(super) async fn serve<C: Client, Q: Queries>(
         drain_timeout: DRAIN_TIMEOUT,
         cors_origin: CorsOrigin::from_list(&settings.cors_origins)?,
         readiness,
+        metrics,
         ..tidelog_gateway::Settings::default()
     };
     let greeting = async {

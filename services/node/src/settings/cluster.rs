@@ -1,6 +1,6 @@
 //! What a node of a cluster can be told.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tidelog_core::{Layout, ServiceName};
 
@@ -13,6 +13,10 @@ pub(crate) struct ClusterSettings {
     pub(crate) services: Option<Vec<ServiceName>>,
     /// Its name.
     pub(crate) node: Option<String>,
+    /// Where it answers other nodes.
+    pub(crate) peer_listen: SocketAddr,
+    /// Where they reach that, if it is not the same.
+    pub(crate) advertise: Option<String>,
     /// Whether it makes topics that are not there.
     pub(crate) create_topics: bool,
     /// How many copies of each partition there are to be.
@@ -96,6 +100,8 @@ impl Default for ClusterSettings {
             prefix: "tidelog-".to_owned(),
             services: None,
             node: None,
+            peer_listen: SocketAddr::from(([127, 0, 0, 1], 7071)),
+            advertise: None,
             create_topics: false,
             replication: 1,
             commit_interval: Duration::from_millis(20),

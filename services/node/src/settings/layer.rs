@@ -81,6 +81,18 @@ pub(crate) struct Layer {
     #[serde(deserialize_with = "of_file::name")]
     pub(crate) node: Option<String>,
 
+    /// Where this node answers other nodes about its tasks; whoever reaches it can read everything
+    /// [default: 127.0.0.1:7071] [env: TIDELOG_PEER_LISTEN]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address, help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::address")]
+    pub(crate) peer_listen: Option<SocketAddr>,
+
+    /// Where other nodes reach that [default: the address of --peer-listen] [env: TIDELOG_ADVERTISE]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse::host_and_port)]
+    #[arg(help_heading = CLUSTER)]
+    #[serde(deserialize_with = "of_file::host_and_port")]
+    pub(crate) advertise: Option<String>,
+
     /// Make the topics that are not there [env: TIDELOG_CREATE_TOPICS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     #[arg(require_equals = true, help_heading = CLUSTER)]
@@ -196,6 +208,8 @@ pub(crate) fn environment_says(
         prefix: from.read("TIDELOG_PREFIX", parse::name)?,
         services: from.read("TIDELOG_SERVICES", parse::services)?,
         node: from.read("TIDELOG_NODE", parse::name)?,
+        peer_listen: from.read("TIDELOG_PEER_LISTEN", parse::address)?,
+        advertise: from.read("TIDELOG_ADVERTISE", parse::host_and_port)?,
         create_topics: from.read("TIDELOG_CREATE_TOPICS", parse::switch)?,
         replication: from.read("TIDELOG_REPLICATION", parse::replication)?,
         commit_interval: from.read("TIDELOG_COMMIT_INTERVAL", parse_duration)?,

@@ -130,6 +130,12 @@ pub(super) mod of_file {
         text(from, super::address)
     }
 
+    pub(in crate::settings) fn host_and_port<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Read<String, D::Error> {
+        text(from, super::host_and_port)
+    }
+
     pub(in crate::settings) fn brokers<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Read<String, D::Error> {

@@ -28,11 +28,16 @@ pub(crate) struct Call<'a> {
 
 impl Http {
     pub(crate) fn new(url: &str) -> Self {
+        Self::with_patience(url, Duration::from_secs(60))
+    }
+
+    /// A client that waits no longer than that.
+    pub(crate) fn with_patience(url: &str, patience: Duration) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(patience))
             .build();
         Self { agent: config.into(), url: url.into() }
     }

@@ -2,6 +2,7 @@
 
 mod api;
 mod change_stream;
+mod cluster;
 mod command_line;
 mod crash;
 mod folder;

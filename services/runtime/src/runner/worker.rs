@@ -99,7 +99,10 @@ impl<'a, X: Session, S: Service + ?Sized> Worker<'a, X, S> {
                 outcome?;
             }
             self.read_on()?;
-            self.commit_if_due();
+            if self.commit_if_due() {
+                // What the batch had no room for begins the next one.
+                self.read_on()?;
+            }
             self.give_timeouts().await?;
             let wait = self.wait();
             let Some(event) = race(stop.as_mut(), self.session.next(wait)).await else {

@@ -1,11 +1,13 @@
 //! When a batch is committed.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
-use tidelog_core::port::Client;
+use tidelog_contract::memory::Memory;
+use tidelog_core::{Effects, Input, Service, Spec, State, Timestamp, port::Client};
 
 use super::support::{
-    append, counted, counts, ignored, memory, run, sends_of_commits, told, until, until_read, up_to,
+    Counter, append, counted, counts, ignored, memory, run, sends_of_commits, told, until,
+    until_read, up_to,
 };
 use crate::Settings;
 
@@ -138,6 +140,42 @@ fn one_commit_follows_the_other_without_a_pause() {
     });
     let commits: Vec<_> = memory.commits().iter().map(|commit| commit.at.since(start)).collect();
     assert_eq!(commits, (1..=10).map(|n| Duration::from_millis(10 * n)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_batch_had_no_room_for_is_handled_while_it_is_committed() {
+    let memory = memory(1);
+    memory.set_commit_time(Duration::from_millis(10));
+    let settings = Settings { batch_records_max: 100, ..Settings::default() };
+    let service =
+        Noting { memory: &memory, counter: Counter::default(), handled: RefCell::default() };
+    let start = memory.time();
+    let script = async {
+        append(&memory, (0..400).map(|_| counts(0, "shop"))).await;
+        until_read(&memory).await;
+    };
+    memory.block_on(crate::run(&memory, &service, &settings, script)).expect("a good run");
+    let handled = service.handled.into_inner().into_iter();
+    let handled: Vec<_> = handled.map(|at| at.since(start).as_millis()).collect();
+    assert_eq!(handled, [[0; 200].as_slice(), &[10; 100], &[20; 100]].concat());
+}
+
+/// Notes when records are handled.
+struct Noting<'a> {
+    memory: &'a Memory,
+    counter: Counter,
+    handled: RefCell<Vec<Timestamp>>,
+}
+
+impl Service for Noting<'_> {
+    fn spec(&self) -> &'static Spec {
+        self.counter.spec()
+    }
+
+    fn handle(&self, now: Timestamp, input: Input, state: &mut State<'_>, effects: &mut Effects) {
+        self.handled.borrow_mut().push(self.memory.time());
+        self.counter.handle(now, input, state, effects);
+    }
 }
 
 #[test]

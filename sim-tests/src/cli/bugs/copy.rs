@@ -1,109 +1,121 @@
-//! A copy of the tree, into which one bug after the other is planted.
+//! A copy of the tree, into which one bug after the other is planted, and the programs built from it.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
-use super::super::WrongCall;
+use tidelog_sim_tests::planted::Bug;
+
+use super::{super::WrongCall, tree::Tree};
 
 /// A copy of the tree, and the target folder that all bugs share.
 pub(super) struct Copied {
-    tree: PathBuf,
-    target: PathBuf,
-    programs: PathBuf,
-    root: PathBuf,
+    original: Tree,
+    folder: PathBuf,
 }
 
-/// What there is of the tree that is built.
-const PARTS: [&str; 8] =
-    ["Cargo.toml", "Cargo.lock", ".cargo", "core", "services", "io-local", "io-sim", "sim-tests"];
+/// The packages whose tests are there to find bugs before any simulation.
+const TESTED: [&str; 5] =
+    ["tidelog-core", "tidelog-machines", "tidelog-runtime", "tidelog-driver", "tidelog-io-local"];
 
 impl Copied {
     pub(super) fn make() -> Result<Self, WrongCall> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.parent().unwrap_or(manifest).to_owned();
-        let base = root.join("target/bugs");
-        let copied = Self {
-            tree: base.join("tree"),
-            target: base.join("target"),
-            programs: base.join("programs"),
-            root,
-        };
-        std::fs::create_dir_all(&copied.programs).map_err(|error| {
-            WrongCall(format!("{} cannot be made: {error}", copied.programs.display()))
-        })?;
+        let original = Tree::read()?;
+        let copied = Self { folder: original.root().join("target/bugs"), original };
+        for folder in [copied.programs(), copied.tree()] {
+            fs::create_dir_all(&folder).map_err(|error| {
+                WrongCall(format!("{} cannot be made: {error}", folder.display()))
+            })?;
+        }
         Ok(copied)
     }
 
-    /// The program with a bug in it.
-    pub(super) fn with(&self, name: &str, diff: &Path) -> Result<PathBuf, WrongCall> {
-        self.refresh()?;
-        let diff = diff.canonicalize().unwrap_or_else(|_| diff.to_owned());
-        let apply = Command::new("patch")
-            .args(["--strip=1", "--batch", "--forward", "--quiet", "--input"])
-            .arg(&diff)
-            .current_dir(&self.tree)
+    /// Where all of this is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The unit test that finds a bug; none, if none does.
+    pub(super) fn unit_test(&self, bug: &Bug) -> Result<Option<String>, WrongCall> {
+        self.plant(bug)?;
+        let packages = TESTED.iter().flat_map(|package| ["--package", package]);
+        let what = format!("the tests with the bug {}", bug.name);
+        checked(&what, self.cargo("test").arg("--no-run").args(packages.clone()).output())?;
+        let output = self.cargo("test").args(packages).output();
+        let output = output.map_err(|error| WrongCall(format!("{what}: {error}")))?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        // Of a test that failed there are its words, under its name.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let heading = |line: &str| {
+            line.strip_prefix("---- ")
+                .and_then(|line| line.strip_suffix(" stdout ----"))
+                .map(String::from)
+        };
+        Ok(Some(text.lines().find_map(heading).unwrap_or_else(|| "a test that ends badly".into())))
+    }
+
+    /// The program with a bug in it, which is not built again if it is there already.
+    pub(super) fn with(&self, bug: &Bug) -> Result<PathBuf, WrongCall> {
+        let program = self.programs().join(&bug.name);
+        let stamp = program.with_extension("stamp");
+        let hash = self.original.hash_with(&bug.diff);
+        if program.exists() && fs::read_to_string(&stamp).is_ok_and(|it| it == hash) {
+            return Ok(program);
+        }
+        self.plant(bug)?;
+        let build = self
+            .cargo("build")
+            .args(["--profile", "planted", "--package", "tidelog-sim-tests", "--bin", "sim"])
             .output();
-        checked(&format!("the bug {name} does not apply"), apply)?;
-        let build = Command::new("cargo")
-            .args([
-                "build",
-                "--release",
-                "--quiet",
-                "--package",
-                "tidelog-sim-tests",
-                "--bin",
-                "sim",
-            ])
-            .env("CARGO_TARGET_DIR", &self.target)
-            .current_dir(&self.tree)
-            .output();
-        checked(&format!("the tree with the bug {name} does not build"), build)?;
-        let program = self.programs.join(name);
-        let built = self.target.join("release/sim");
-        std::fs::copy(&built, &program)
+        checked(&format!("the tree with the bug {} does not build", bug.name), build)?;
+        let built = self.target().join("planted/sim");
+        fs::copy(&built, &program)
+            .and_then(|_| fs::write(&stamp, hash))
             .map_err(|error| WrongCall(format!("{} cannot be copied: {error}", built.display())))?;
         Ok(program)
     }
 
-    /// Makes the copy as the tree is. What is the same keeps its time, so that it is not built again.
-    fn refresh(&self) -> Result<(), WrongCall> {
-        std::fs::create_dir_all(&self.tree).map_err(|error| {
-            WrongCall(format!("{} cannot be made: {error}", self.tree.display()))
-        })?;
-        for part in PARTS.into_iter().chain(["bench"]) {
-            refresh(&self.root.join(part), &self.tree.join(part))
-                .map_err(|error| WrongCall(format!("{part} cannot be copied: {error}")))?;
-        }
-        Ok(())
+    /// Makes the copy as the tree is, but for a bug.
+    fn plant(&self, bug: &Bug) -> Result<(), WrongCall> {
+        self.original.copy(&self.tree())?;
+        let diff = bug.path.canonicalize().unwrap_or_else(|_| bug.path.clone());
+        let apply = Command::new("git")
+            .args(["apply", "--whitespace=nowarn"])
+            .arg(&diff)
+            .current_dir(self.tree())
+            // The copy is in no repository; within the one around it git would skip its files.
+            .env("GIT_CEILING_DIRECTORIES", &self.folder)
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .output();
+        checked(&format!("the bug {} does not apply", bug.name), apply)
+    }
+
+    fn cargo(&self, what: &str) -> Command {
+        let mut command = Command::new("cargo");
+        command.args([what, "--quiet"]).current_dir(self.tree());
+        command.env("CARGO_TARGET_DIR", self.target());
+        command
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    fn target(&self) -> PathBuf {
+        self.folder.join("target")
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.folder.join("programs")
     }
 }
 
-fn refresh(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_file() {
-        let bytes = std::fs::read(from)?;
-        if std::fs::read(to).ok().as_ref() != Some(&bytes) {
-            std::fs::write(to, bytes)?;
-        }
-        return Ok(());
-    }
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        refresh(&entry.path(), &to.join(entry.file_name()))?;
-    }
-    for entry in std::fs::read_dir(to)? {
-        let entry = entry?;
-        let is_gone = !from.join(entry.file_name()).exists();
-        if is_gone && entry.path().is_file() {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn checked(what: &str, output: std::io::Result<std::process::Output>) -> Result<(), WrongCall> {
+fn checked(what: &str, output: io::Result<Output>) -> Result<(), WrongCall> {
     let output = output.map_err(|error| WrongCall(format!("{what}: {error}")))?;
     if output.status.success() {
         return Ok(());

@@ -2,16 +2,25 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use tidelog_core::{Position, RequestId, message::BatchPart, query::Scope};
+use tidelog_core::{
+    Position, RequestId, Topic,
+    headers::Headers,
+    message::BatchPart,
+    port::{Append, Client},
+    query::Scope,
+};
 use tidelog_driver::{Call, Driver, Error, Positions, With};
+use tidelog_io_sim::transport::SimClient;
 
-use super::{Actor, told};
+use super::{Actor, World, told};
 use crate::{
     history::{Name, Operation, Outcome, Place, Route},
     model::{Action, Condition, Effect, Refusal},
     observed::BatchSeen,
     recorder::Begun,
-    workload::{Ask, DATABASE, Step, Under, What, entity_id, zone, zone_id},
+    workload::{
+        Ask, COLLECTION, DATABASE, Step, Under, What, entity_id, spoilt_payload, zone, zone_id,
+    },
 };
 
 /// How long a query may take.
@@ -36,6 +45,7 @@ impl Actor {
             What::List { zone, page, with_positions } => {
                 self.list(step.number, *zone, *page, *with_positions).await;
             }
+            What::Spoil { entity } => self.spoil(step.number, *entity).await,
             What::Restart => unreachable!("a restart waits for nothing"),
         }
     }
@@ -188,6 +198,37 @@ impl Actor {
         for (_, begun) in begun.iter().filter(|(id, _)| !listed.contains(id)) {
             self.recorder().end(*begun, Outcome::NotDone("the list has no end".into()));
         }
+    }
+
+    /// Appends a record that nobody can read. Whether it got there is seen in the log.
+    async fn spoil(&self, number: u32, entity: u32) {
+        let World { net, settings, .. } = &self.0.world;
+        let client = SimClient::start(net, self.0.node, &format!("spoiler{number}"), settings);
+        let key = entity_id(entity);
+        let partition = client.layout().partition(&key);
+        let (key, payload) = (key.into(), spoilt_payload(number).into());
+        let (topic, headers) = (Topic::EntityPatches, Headers::default());
+        let append = Append { topic, partition, key, payload, headers };
+        let _ = client.append(vec![append]).await;
+    }
+
+    /// The zones that have entities; nothing, if that cannot be told.
+    pub(in crate::cluster) async fn zones(&self) -> Option<BTreeSet<Box<str>>> {
+        let driver = self.driver()?;
+        let collection = COLLECTION.parse().expect("a collection's id");
+        let (mut after, mut zones) = (None::<Box<str>>, BTreeSet::new());
+        for _ in 0..PAGES_MAX {
+            let deadline = driver.now().plus(QUERY_PATIENCE);
+            let positions = self.positions(true);
+            let asked = driver.zones(&collection, after.as_deref(), 2, positions, deadline).await;
+            let listing = asked.ok()?;
+            zones.extend(listing.items);
+            after = listing.next;
+            if after.is_none() {
+                return Some(zones);
+            }
+        }
+        None
     }
 
     fn condition(&self, ask: &Ask) -> Condition {

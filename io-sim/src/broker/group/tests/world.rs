@@ -218,7 +218,16 @@ impl World {
                 Action::Reply { token, reply } => {
                     assert_eq!(self.replies.insert(token, reply), None, "one answer each");
                 }
-                Action::Call { request, .. } => panic!("a group asks nobody: {request:?}"),
+                // The transaction's coordinator, which knows the partition.
+                Action::Call { call, request, .. } => {
+                    let Request::AddPartitionsToTxn(request) = request else {
+                        panic!("a group asks nothing else: {request:?}")
+                    };
+                    let partitions = request.partitions.into_iter().map(|at| (at, Ok(())));
+                    let reply = AddPartitionsToTxnReply { partitions: partitions.collect() };
+                    let reply = Ok(Reply::AddPartitionsToTxn(reply));
+                    self.step(Event::Reply { call, reply });
+                }
                 Action::Append { ticket, records, transaction: None } => {
                     self.append(ticket, records, None);
                 }

@@ -8,13 +8,19 @@ use std::{
 };
 
 use tidelog_core::Topic;
-use tidelog_io_kafka::{Difference, Settings, Topics, of_service};
+use tidelog_io_kafka::{
+    Difference, Figures, Settings, TaskFigures, Topics, TopicsError, of_service,
+};
 use tokio::sync::watch;
 
+use super::metrics::Lags;
 use crate::serve::{Error, services};
 
 /// How often the brokers are asked whether they are there.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// In which of these rounds it is looked how far tasks are behind.
+const LAGS_EVERY: u32 = 10;
 
 /// How long they may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
@@ -25,25 +31,38 @@ pub(super) struct Brokers {
     thread: JoinHandle<Result<(), Error>>,
     are_there: watch::Receiver<bool>,
     away: watch::Receiver<Option<Box<str>>>,
+    lags: watch::Receiver<Lags>,
 }
 
 impl Brokers {
     /// Begins to ask. Brokers that are away are waited for; topics that are not there are made, if
     /// that is wanted, and an error otherwise.
-    pub(super) fn watch(settings: &Settings, create: bool) -> Result<Self, Error> {
+    pub(super) fn watch(
+        settings: &Settings,
+        create: bool,
+        figures: impl Fn() -> Figures + Send + 'static,
+    ) -> Result<Self, Error> {
         let settings = Settings { request_timeout: ANSWERED_WITHIN, ..settings.clone() };
         let (stop, stopped) = mpsc::channel();
         let (there, are_there) = watch::channel(false);
         let first = "the brokers have not been reached yet".into();
         let (tell, away) = watch::channel(Some(first));
+        let (tell_lags, lags) = watch::channel(Lags::new());
         let work = move || {
             let topics =
                 Topics::connect(&settings).map_err(|error| Error::Refused(error.to_string()))?;
-            let asking = Asking { topics, stopped, away: tell, is_told: false };
+            let asking = Asking {
+                topics,
+                stopped,
+                figures: Box::new(figures),
+                away: tell,
+                lags: tell_lags,
+                is_told: false,
+            };
             asking.run(create, &there)
         };
         let thread = thread::Builder::new().name("kafka-brokers".into()).spawn(work);
-        Ok(Self { stop, thread: thread.map_err(Error::Runtime)?, are_there, away })
+        Ok(Self { stop, thread: thread.map_err(Error::Runtime)?, are_there, away, lags })
     }
 
     /// Whether the brokers have been there once, with all topics.
@@ -62,6 +81,11 @@ impl Brokers {
         self.away.clone()
     }
 
+    /// How far the tasks of this node are behind their inputs.
+    pub(super) fn lags(&self) -> watch::Receiver<Lags> {
+        self.lags.clone()
+    }
+
     /// Asks no longer.
     pub(super) fn stop(self) -> Result<(), Error> {
         drop(self.stop);
@@ -75,6 +99,8 @@ impl Brokers {
 struct Asking {
     topics: Topics,
     stopped: mpsc::Receiver<()>,
+    figures: Box<dyn Fn() -> Figures + Send>,
+    lags: watch::Sender<Lags>,
     away: watch::Sender<Option<Box<str>>>,
     /// Whether it has been logged that they are away.
     is_told: bool,
@@ -94,8 +120,14 @@ impl Asking {
         }
         self.are_here();
         there.send_replace(true);
-        while !self.is_stopped() {
-            match self.topics.reach() {
+        for round in 0_u32.. {
+            if self.is_stopped() {
+                break;
+            }
+            let reached = self.topics.reach().and_then(|()| {
+                if round.is_multiple_of(LAGS_EVERY) { self.look_at_lags() } else { Ok(()) }
+            });
+            match reached {
                 Ok(()) => self.are_here(),
                 Err(error) => self.are_away(&error.to_string()),
             }
@@ -125,6 +157,19 @@ impl Asking {
                 tracing::warn!(%error, "how the topics are set is not known");
             }
         }
+        Ok(())
+    }
+
+    /// Looks how far the tasks of this node are behind their inputs.
+    fn look_at_lags(&self) -> Result<(), TopicsError> {
+        let mut lags = Lags::new();
+        for TaskFigures { task, positions, .. } in (self.figures)().tasks {
+            for (topic, next) in positions {
+                let end = self.topics.end(topic, task.partition)?;
+                lags.insert((task, topic), end.0.saturating_sub(next.0));
+            }
+        }
+        self.lags.send_replace(lags);
         Ok(())
     }
 
@@ -158,8 +203,8 @@ enum NotReady {
     Wrong(Error),
 }
 
-impl From<tidelog_io_kafka::TopicsError> for NotReady {
-    fn from(error: tidelog_io_kafka::TopicsError) -> Self {
+impl From<TopicsError> for NotReady {
+    fn from(error: TopicsError) -> Self {
         if error.is_refused() {
             Self::Wrong(Error::Refused(error.to_string()))
         } else {

@@ -10,14 +10,16 @@ use super::{Interrupt, Worker};
 
 impl<X: Session, S: Service + ?Sized> Worker<'_, X, S> {
     /// Begins a commit if none is under way and this batch is not to wait: it is full, or it has
-    /// effects and there is nothing more to read.
-    pub(super) fn commit_if_due(&mut self) {
+    /// effects and there is nothing more to read. Says whether it did.
+    pub(super) fn commit_if_due(&mut self) -> bool {
         let (now, totals) = (self.session.now(), self.totals());
         let full = self.unread.is_some() || totals.is_full(self.settings, now);
         let idle = self.is_idle && totals.effects;
-        if !self.is_committing && totals.is_work() && (full || idle) {
+        let is_due = !self.is_committing && totals.is_work() && (full || idle);
+        if is_due {
             self.begin_commit();
         }
+        is_due
     }
 
     /// Commits everything that has been done, and waits until nothing is under way any more.

@@ -9,10 +9,14 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -30,8 +34,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *
  * Started with an address and the arguments of kafka.Kafka it runs a broker at that address; with an
  * address alone it talks to the broker that is there. It says "ready" once the broker answers. Then it
- * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "warm" takes a
- * broker through its first transaction, "stop" stops it in good order. When its input ends, because
+ * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "settle NODES" waits
+ * until all of so many nodes are in sync, "warm" takes a broker through its first transaction, "stop"
+ * stops it in good order. When its input ends, because
  * whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
  */
 public final class TestBroker {
@@ -93,6 +98,8 @@ public final class TestBroker {
         try {
             if (line.startsWith("evict ")) {
                 evict(address, line.substring("evict ".length()));
+            } else if (line.startsWith("settle ")) {
+                settle(address, Integer.parseInt(line.substring("settle ".length())));
             } else if (line.equals("warm")) {
                 warm(address);
             } else {
@@ -122,6 +129,35 @@ public final class TestBroker {
         }
     }
 
+    /** Waits until so many nodes are there and every copy of everything is in sync. */
+    private static void settle(String address, int nodes) throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        try (Admin admin = admin(address)) {
+            while (!isSettled(admin, nodes)) {
+                if (System.nanoTime() > deadline) {
+                    throw new TimeoutException("not in sync after a minute");
+                }
+                Thread.sleep(100);
+            }
+        }
+    }
+
+    private static boolean isSettled(Admin admin, int nodes) throws Exception {
+        try {
+            if (admin.describeCluster().nodes().get().size() < nodes) {
+                return false;
+            }
+            var names = admin.listTopics(new ListTopicsOptions().listInternal(true)).names().get();
+            var topics = admin.describeTopics(names).allTopicNames().get().values();
+            return topics.stream()
+                    .flatMap(topic -> topic.partitions().stream())
+                    .allMatch(it -> it.leader() != null && it.isr().size() == it.replicas().size());
+        } catch (ExecutionException error) {
+            // A node that has just died, or a topic that is just being deleted.
+            return false;
+        }
+    }
+
     /** Has a broker make its internal topics: one transaction with the offset of a group. */
     private static void warm(String address) throws Exception {
         Map<String, Object> common = Map.of("bootstrap.servers", address);
@@ -133,7 +169,7 @@ public final class TestBroker {
         consuming.put("group.id", "warm");
         consuming.put("group.protocol", "classic");
         try (Admin admin = admin(address)) {
-            admin.createTopics(List.of(new NewTopic("warm", 1, (short) 1))).all().get();
+            admin.createTopics(List.of(new NewTopic("warm", Optional.of(1), Optional.empty()))).all().get();
             StringSerializer writes = new StringSerializer();
             StringDeserializer reads = new StringDeserializer();
             try (KafkaProducer<String, String> producer = new KafkaProducer<>(producing, writes, writes);

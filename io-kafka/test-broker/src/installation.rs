@@ -7,25 +7,25 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
-    Failure,
-    process::{Process, free_port},
+use crate::{
+    Failure, Transactions,
+    process::{ALONE, Process, free_ports, listeners},
 };
 
-const POM: &str = include_str!("pom.xml");
-const JARS: &str = include_str!("jars.txt");
-const PROPERTIES: &str = include_str!("broker.properties");
-const SOURCE: &str = include_str!("TestBroker.java");
+const POM: &str = include_str!("installation/pom.xml");
+const JARS: &str = include_str!("installation/jars.txt");
+const PROPERTIES: &str = include_str!("installation/broker.properties");
+const SOURCE: &str = include_str!("installation/TestBroker.java");
 
 /// A folder with everything that it takes to start a broker.
 #[derive(Clone, Debug)]
-pub(super) struct Installation {
+pub(crate) struct Installation {
     folder: PathBuf,
 }
 
 impl Installation {
     /// The installation of this workspace, which is made if it is not there.
-    pub(super) fn get() -> Result<Self, Failure> {
+    pub(crate) fn get() -> Result<Self, Failure> {
         for (program, flag) in [("java", "-version"), ("javac", "-version"), ("mvn", "-v")] {
             let mut command = Command::new(program);
             let found = command.arg(flag).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -38,8 +38,7 @@ impl Installation {
         // What is made of other sources is another installation.
         let sources = blake3::hash([POM, JARS, PROPERTIES, SOURCE].concat().as_bytes());
         let name = format!("kafka-{}", &sources.to_hex()[..12]);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let installation = Self { folder };
+        let installation = Self { folder: target().join("tmp").join(name) };
         installation.make().map_err(|reason| {
             let folder = installation.folder.display();
             Failure::Broken(format!("Apache Kafka could not be made ready in {folder}: {reason}"))
@@ -47,12 +46,20 @@ impl Installation {
         Ok(installation)
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
+    /// The data folder of a broker that has its own topics already.
+    pub(crate) fn template(&self, transactions: Transactions) -> PathBuf {
+        self.path(match transactions {
+            Transactions::Newest => "template",
+            Transactions::Oldest => "template-oldest",
+        })
+    }
+
     /// A Java of our own, with the classes of the broker.
-    pub(super) fn java(&self) -> Command {
+    pub(crate) fn java(&self) -> Command {
         let mut java = Command::new("java");
         java.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
             .arg(format!("{}/*:{}", self.path("lib").display(), self.path("broker.jar").display()))
@@ -61,19 +68,25 @@ impl Installation {
     }
 
     fn make(&self) -> Result<(), String> {
+        fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
+        self.once("ready", || {
+            self.fetch()?;
+            self.compile()
+        })
+    }
+
+    /// Makes what is to be made once, and leaves a file of that name to say that it was.
+    fn once(&self, name: &str, make: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
         let failed = |error: std::io::Error| error.to_string();
-        fs::create_dir_all(&self.folder).map_err(failed)?;
         // Other test processes may be at it, too.
         let lock = File::create(self.path("lock")).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let ready = self.path("ready");
-        if ready.exists() {
+        let made = self.path(name);
+        if made.exists() {
             return Ok(());
         }
-        self.fetch()?;
-        self.compile()?;
-        self.make_template()?;
-        File::create(ready).map_err(failed).map(drop)
+        make()?;
+        File::create(made).map_err(failed).map(drop)
     }
 
     /// Fetches the jars, and compares them with what they should be.
@@ -98,7 +111,7 @@ impl Installation {
             let found = self.path("jars.txt");
             write(&found, &sums)?;
             return Err(format!(
-                "the jars from Maven Central are not those of tests/kafka/broker/jars.txt; what came \
+                "the jars from Maven Central are not those of test-broker/src/installation/jars.txt; what came \
                  is in {}",
                 found.display()
             ));
@@ -119,30 +132,70 @@ impl Installation {
 
     /// Makes a data folder in which the broker's own topics are there already, and an archive of loaded
     /// classes: with both a broker starts in about a second.
-    fn make_template(&self) -> Result<(), String> {
-        let data = self.path("template");
-        if data.exists() {
-            fs::remove_dir_all(&data).map_err(|error| error.to_string())?;
-        }
-        let properties = self.properties("template.properties", &data)?;
-        run(self
-            .java()
-            .args(["kafka.tools.StorageTool", "format", "--standalone"])
-            .args(["-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c"])
-            .arg(&properties))?;
-        let mut java = self.java();
-        java.arg(format!("-XX:ArchiveClassesAtExit={}", self.path("kafka.jsa").display()));
-        let mut process = Process::spawn(java, &properties, free_port()?)?;
-        process.ask("warm")?;
-        process.stop()
+    pub(crate) fn make_template(&self, transactions: Transactions) -> Result<(), String> {
+        let data = self.template(transactions);
+        let name = data.file_name().expect("the name of a template").to_string_lossy();
+        self.once(&format!("ready-{name}"), || {
+            if data.exists() {
+                fs::remove_dir_all(&data).map_err(|error| error.to_string())?;
+            }
+            let port = free_ports::<1>()?[0];
+            let lines = format!("{}{ALONE}", listeners(port, 0));
+            let properties = self.properties(&format!("{name}.properties"), &data, &lines)?;
+            self.format(&properties, transactions, &["--standalone"])?;
+            let mut java = self.java();
+            let archive = self.path("kafka.jsa");
+            if !archive.exists() {
+                java.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display()));
+            }
+            let mut process = Process::spawn(java, &properties, port)?;
+            process.is_ready()?;
+            process.ask("warm")?;
+            process.stop()
+        })
     }
 
-    /// Writes the properties of a broker with that data folder.
-    pub(super) fn properties(&self, name: &str, data: &Path) -> Result<PathBuf, String> {
+    /// Makes the empty data folder of a broker with those properties.
+    pub(crate) fn format(
+        &self,
+        properties: &Path,
+        transactions: Transactions,
+        flags: &[&str],
+    ) -> Result<(), String> {
+        let features: &[_] = match transactions {
+            Transactions::Newest => &[],
+            Transactions::Oldest => {
+                &["--feature", "transaction.version=0", "--feature", "group.version=0"]
+            }
+        };
+        run(self
+            .java()
+            .args(["kafka.tools.StorageTool", "format"])
+            .args(flags)
+            .args(features)
+            .args(["-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c"])
+            .arg(properties))
+    }
+
+    /// Writes the properties of a broker with that data folder, and those lines besides.
+    pub(crate) fn properties(
+        &self,
+        name: &str,
+        data: &Path,
+        lines: &str,
+    ) -> Result<PathBuf, String> {
         let path = data.with_file_name(name);
-        write(&path, &format!("{PROPERTIES}log.dirs={}\n", data.display()))?;
+        write(&path, &format!("{PROPERTIES}{lines}log.dirs={}\n", data.display()))?;
         Ok(path)
     }
+}
+
+/// The folder that everything built goes to: that of the test that runs, whatever it is called.
+fn target() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    let mut folders = program.ancestors();
+    let found = folders.find(|folder| folder.join("CACHEDIR.TAG").exists());
+    found.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), Into::into)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

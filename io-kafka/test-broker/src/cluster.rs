@@ -1,0 +1,139 @@
+//! Brokers that can be killed and started again.
+
+use crate::{
+    Failure, Flavour,
+    installation::Installation,
+    process::{Home, Process},
+};
+
+/// How often brokers are started whose ports somebody else was quicker to take.
+const STARTS: u32 = 3;
+
+/// One broker, or three that copy everything. They and their data are gone when it is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    homes: Vec<Home>,
+    /// By node; none while it is dead.
+    processes: Vec<Option<Process>>,
+    /// Who is killed next by [`Cluster::kill_the_next`].
+    next: usize,
+}
+
+impl Cluster {
+    /// Starts brokers, and waits until they answer.
+    ///
+    /// # Errors
+    ///
+    /// If this machine does not have what it takes, or they do not start.
+    pub fn start(flavour: Flavour) -> Result<Self, Failure> {
+        let installation = Installation::get()?;
+        installation.make_template(flavour.transactions).map_err(Failure::Broken)?;
+        let mut failure = String::new();
+        for _ in 0..STARTS {
+            match Self::try_start(&installation, flavour) {
+                Ok(cluster) => return Ok(cluster),
+                Err(reason) => failure = reason,
+            }
+        }
+        Err(Failure::Broken(failure))
+    }
+
+    fn try_start(installation: &Installation, flavour: Flavour) -> Result<Self, String> {
+        let homes = match flavour.nodes {
+            1 => vec![Home::alone(installation, flavour.transactions)?],
+            3 => Home::three(installation, flavour.transactions)?,
+            other => return Err(format!("there can be 1 node or 3, and not {other}")),
+        };
+        let processes = homes.iter().map(|home| home.spawn().map(Some));
+        let processes = processes.collect::<Result<_, _>>()?;
+        let mut cluster = Self { homes, processes, next: 0 };
+        for process in cluster.processes.iter_mut().flatten() {
+            process.is_ready()?;
+        }
+        if cluster.nodes() > 1 {
+            cluster.try_settle()?;
+            cluster.living()?.ask("warm")?;
+        }
+        Ok(cluster)
+    }
+
+    /// How many nodes there are, dead or alive.
+    pub fn nodes(&self) -> usize {
+        self.homes.len()
+    }
+
+    /// Where they listen, as `bootstrap.servers` has it.
+    pub fn addresses(&self) -> String {
+        let addresses: Vec<_> = self.homes.iter().map(Home::address).collect();
+        addresses.join(",")
+    }
+
+    /// Kills a node at once.
+    pub fn kill(&mut self, node: usize) {
+        self.processes[node] = None;
+    }
+
+    /// Starts a node again with the data that it had, and does not wait until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If there is no Java any more.
+    pub fn revive(&mut self, node: usize) {
+        assert!(self.processes[node].is_none(), "it was killed");
+        self.processes[node] = Some(self.homes[node].spawn().expect("a broker that starts again"));
+    }
+
+    /// Starts a node again with the data that it had, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn start_again(&mut self, node: usize) {
+        self.revive(node);
+        let process = self.processes[node].as_mut().expect("it was started just now");
+        process.is_ready().expect("a broker that starts again");
+    }
+
+    /// Waits until all nodes are there and every copy of everything is in sync.
+    ///
+    /// # Panics
+    ///
+    /// If that takes too long.
+    pub fn settle(&mut self) {
+        self.try_settle().expect("brokers that get in sync");
+    }
+
+    /// Kills the next node in turn and starts it again, once everything is in sync after the last time.
+    ///
+    /// # Panics
+    ///
+    /// If it does not get in sync.
+    pub fn kill_the_next(&mut self) {
+        self.settle();
+        let node = self.next;
+        self.next = (node + 1) % self.nodes();
+        self.kill(node);
+        self.revive(node);
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    pub fn evict(&mut self, group: &str) {
+        let evicted = self.living().and_then(|it| it.ask(&format!("evict {group}")));
+        evicted.expect("a broker that takes members out of groups");
+    }
+
+    fn try_settle(&mut self) -> Result<(), String> {
+        let nodes = self.nodes();
+        self.living()?.ask(&format!("settle {nodes}"))
+    }
+
+    /// The process of a node that answers.
+    fn living(&mut self) -> Result<&mut Process, String> {
+        let mut living = self.processes.iter_mut().flatten();
+        living.find_map(|it| it.is_ready().is_ok().then_some(it)).ok_or("all are dead".to_owned())
+    }
+}

@@ -1,0 +1,123 @@
+//! What `/metrics` tells of a node of a cluster, in the text format of Prometheus.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use tidelog_core::{Topic, port::TaskId};
+use tidelog_io_kafka::{Commits, Figures, TaskFigures};
+
+/// How many records each task has still to read, as far as is known.
+pub(super) type Lags = BTreeMap<(TaskId, Topic), u64>;
+
+/// The page.
+pub(super) fn page(figures: &Figures, lags: &Lags, away: bool) -> String {
+    let mut page = Page::default();
+    page.family("tidelog_brokers_reachable", "gauge", "Whether the brokers can be reached.");
+    page.value("tidelog_brokers_reachable", "", u64::from(!away));
+    tasks(&mut page, &figures.tasks);
+    commits(&mut page, figures);
+    page.family(
+        "tidelog_task_lag_records",
+        "gauge",
+        "Offsets of an input that a task has still to read, the ends of transactions among them.",
+    );
+    let is_here = |task: TaskId| figures.tasks.iter().any(|figures| figures.task == task);
+    for ((task, topic), lag) in lags.iter().filter(|((task, _), _)| is_here(*task)) {
+        let labels = format!(r#"{},topic="{topic}""#, labels(*task));
+        page.value("tidelog_task_lag_records", &labels, *lag);
+    }
+    page.0
+}
+
+fn tasks(page: &mut Page, tasks: &[TaskFigures]) {
+    let mut owned = BTreeMap::new();
+    for task in tasks {
+        *owned.entry(task.task.service).or_insert(0) += 1;
+    }
+    page.family("tidelog_tasks", "gauge", "Tasks that this node has.");
+    for (service, count) in owned {
+        page.value("tidelog_tasks", &format!(r#"service="{service}""#), count);
+    }
+    let restoring: Vec<_> = tasks.iter().filter_map(|it| Some((it.task, it.restoring?))).collect();
+    let total = "tidelog_restore_records_total";
+    page.family(total, "gauge", "Offsets of the changelog that a task being restored is to read.");
+    for (task, progress) in &restoring {
+        page.value(total, &labels(*task), progress.total);
+    }
+    let done = "tidelog_restore_records_done";
+    page.family(done, "gauge", "Offsets of the changelog that a task being restored has read.");
+    for (task, progress) in &restoring {
+        page.value(done, &labels(*task), progress.done);
+    }
+}
+
+fn commits(page: &mut Page, figures: &Figures) {
+    let name = "tidelog_commits_total";
+    page.family(name, "counter", "Commits by what became of them.");
+    for (service, Commits { committed, rejected, unknown }) in &figures.commits {
+        let outcomes = [("committed", committed), ("rejected", rejected), ("unknown", unknown)];
+        for (outcome, count) in outcomes {
+            page.value(name, &format!(r#"service="{service}",outcome="{outcome}""#), *count);
+        }
+    }
+}
+
+fn labels(task: TaskId) -> String {
+    format!(r#"service="{}",partition="{}""#, task.service, task.partition)
+}
+
+/// A page in the text format of Prometheus. Names of services and topics need no escapes.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn value(&mut self, name: &str, labels: &str, value: u64) {
+        if labels.is_empty() {
+            self.line(format_args!("{name} {value}"));
+        } else {
+            self.line(format_args!("{name}{{{labels}}} {value}"));
+        }
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}").expect("a String takes all that is written to it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelog_core::{PartitionId, ServiceName};
+    use tidelog_io_kafka::Restoring;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_line_for_each_figure() {
+        let service = ServiceName::EntityStorage;
+        let task = |partition| TaskId { service, partition: PartitionId(partition) };
+        let restoring = Some(Restoring { done: 5, total: 9 });
+        let figures = Figures {
+            tasks: vec![
+                TaskFigures { task: task(0), restoring: None, positions: Vec::new() },
+                TaskFigures { task: task(3), restoring, positions: Vec::new() },
+            ],
+            commits: [(service, Commits { committed: 7, rejected: 1, unknown: 0 })].into(),
+        };
+        let lags = [((task(0), Topic::EntityPatches), 12)].into();
+        let page = page(&figures, &lags, false);
+        for line in [
+            "tidelog_brokers_reachable 1",
+            r#"tidelog_tasks{service="entity-storage"} 2"#,
+            r#"tidelog_restore_records_done{service="entity-storage",partition="3"} 5"#,
+            r#"tidelog_restore_records_total{service="entity-storage",partition="3"} 9"#,
+            r#"tidelog_commits_total{service="entity-storage",outcome="rejected"} 1"#,
+            r#"tidelog_task_lag_records{service="entity-storage",partition="0",topic="entity-patches"} 12"#,
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+}

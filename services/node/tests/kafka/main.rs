@@ -1,0 +1,6 @@
+//! The binary and a real broker.
+
+mod cat;
+mod node;
+mod tool;
+mod topics;

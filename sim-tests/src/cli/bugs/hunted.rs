@@ -1,0 +1,160 @@
+//! Hunting a bug: which runs count, and how long they took.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use tidelog_sim_tests::planted::Bug;
+
+use super::{super::WrongCall, BugsArgs, score::Score};
+
+/// Hunts programs with a bug, and tells their failures from those of the one without.
+pub(super) struct Hunter {
+    unplanted: PathBuf,
+    jobs: String,
+}
+
+/// A failure that only the program with the bug has.
+pub(super) struct Find {
+    pub(super) seed: u64,
+    pub(super) signature: String,
+    pub(super) oracle: String,
+    pub(super) seconds: f64,
+}
+
+/// What `hunt --json` prints, as far as it is needed.
+#[derive(Debug, Deserialize)]
+struct Hunted {
+    cpu_seconds: f64,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failure {
+    oracle: String,
+    signature: String,
+    seeds: Vec<u64>,
+}
+
+/// What `run --json` prints, as far as it is needed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ran {
+    pub(super) hash: String,
+    pub(super) violation: Option<Violation>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Violation {
+    pub(super) signature: String,
+}
+
+/// Seeds of two runs are so far apart.
+const APART: u64 = 1_000_000;
+
+/// The scenarios of a hunt, with all faults and with none.
+const SCENARIO: &str = "cluster";
+const CALM: &str = "calm";
+
+impl Hunter {
+    /// This program is the one without a bug.
+    pub(super) fn new(jobs: u64) -> Result<Self, WrongCall> {
+        let told = |error| WrongCall(format!("this program cannot be found again: {error}"));
+        Ok(Self { unplanted: std::env::current_exe().map_err(told)?, jobs: jobs.to_string() })
+    }
+
+    /// Hunts a bug from several fresh seeds, and without faults.
+    pub(super) fn score(
+        &self,
+        program: &Path,
+        bug: &Bug,
+        args: &BugsArgs,
+        score: &mut Score,
+    ) -> Result<(), WrongCall> {
+        let base = RandomState::new().hash_one(0) >> 16;
+        let mut finds = Vec::new();
+        for run in 0..args.runs {
+            let from = base.wrapping_add(run * APART);
+            finds.extend(self.find(program, from, args.limit, SCENARIO)?);
+        }
+        score.take(args.runs, &finds, &bug.oracles());
+        if args.calm > 0 {
+            score.needs_faults = Some(self.find(program, base, args.calm, CALM)?.is_none());
+        }
+        Ok(())
+    }
+
+    /// The first failure that only the program with the bug has.
+    fn find(
+        &self,
+        program: &Path,
+        first: u64,
+        limit: u64,
+        scenario: &str,
+    ) -> Result<Option<Find>, WrongCall> {
+        let (mut from, mut seconds) = (first, 0.0);
+        while seconds < seconds_of(limit) {
+            let left = limit.saturating_sub(whole(seconds)).max(1);
+            let (left, begin) = (left.to_string(), from.to_string());
+            let hunted: Hunted = json_of(
+                program,
+                &[
+                    "hunt",
+                    "--json",
+                    "--until-found",
+                    "--cpu",
+                    "--scenario",
+                    scenario,
+                    "--jobs",
+                    &self.jobs,
+                    "--seconds",
+                    &left,
+                    "--from",
+                    &begin,
+                ],
+            )?;
+            seconds += hunted.cpu_seconds;
+            let Some(failure) = hunted.failures.into_iter().next() else { return Ok(None) };
+            let seed = failure.seeds.first().copied().unwrap_or(from);
+            if !self.fails_anyway(seed, scenario, &failure.signature)? {
+                let Failure { oracle, signature, .. } = failure;
+                return Ok(Some(Find { seed, signature, oracle, seconds }));
+            }
+            from = seed.wrapping_add(1);
+        }
+        Ok(None)
+    }
+
+    /// Whether the program without the bug fails in the same way.
+    fn fails_anyway(&self, seed: u64, scenario: &str, signature: &str) -> Result<bool, WrongCall> {
+        let seed = seed.to_string();
+        let args = ["run", "--json", "--scenario", scenario, "--seed", &seed];
+        let ran: Ran = json_of(&self.unplanted, &args)?;
+        Ok(ran.violation.is_some_and(|violation| violation.signature == signature))
+    }
+}
+
+/// Runs a program that prints one object.
+pub(super) fn json_of<T: DeserializeOwned>(program: &Path, args: &[&str]) -> Result<T, WrongCall> {
+    let output = Command::new(program)
+        .args(args)
+        .output()
+        .map_err(|error| WrongCall(format!("{} cannot be run: {error}", program.display())))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).map_err(|error| {
+        let words = String::from_utf8_lossy(&output.stderr);
+        WrongCall(format!("{} {}: {text:?} {words:?}: {error}", program.display(), args.join(" ")))
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some minutes")]
+fn seconds_of(limit: u64) -> f64 {
+    limit as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some minutes")]
+fn whole(seconds: f64) -> u64 {
+    seconds as u64
+}
