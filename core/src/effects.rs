@@ -160,7 +160,7 @@ impl Effects {
 
     fn push(&mut self, message: &Message, destination: Destination) {
         let place = (message.topic(), destination);
-        self.push_bytes(place, message.key(), message.encode(), message.request().cloned());
+        self.push_bytes(place, message.record_key(), message.encode(), message.request().cloned());
     }
 
     fn push_bytes(

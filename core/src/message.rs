@@ -9,6 +9,7 @@ mod batch;
 mod codec;
 mod dead_letter;
 mod entity;
+mod learning;
 mod owner;
 mod request;
 mod schema;
@@ -18,9 +19,12 @@ pub use batch::{BatchPart, EntityBatch};
 pub use codec::{DecodeError, FORMAT_VERSION, decode_row, encode_row};
 pub use dead_letter::DeadLetter;
 pub use entity::{Change, Condition, EntityPatch, EntityUpdate, Match, PartRequest, UpdateKind};
+pub use learning::{
+    LearnedDefinition, LearningScope, LearningSwitch, Lesson, LessonSource, MarkedUpdate, WalkEnded,
+};
 pub use owner::Owner;
 pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
-pub use schema::{SchemaChange, SchemaPatch, SchemaUpdate};
+pub use schema::{DefinitionUpdate, SchemaChange, SchemaPatch, SchemaUpdate, StatementEdit};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +53,18 @@ pub enum Message {
     DeadLetter(DeadLetter),
     /// A node runs a task, or no longer does.
     Owner(Owner),
+    /// The definition of a collection's documents changed.
+    DefinitionUpdate(DefinitionUpdate),
+    /// Learning was switched.
+    LearningSwitch(LearningSwitch),
+    /// An entity changed, and a schema is to be learned from that.
+    MarkedUpdate(MarkedUpdate),
+    /// Something to learn from.
+    Lesson(Lesson),
+    /// All documents that were there when an epoch began have been sent.
+    WalkEnded(WalkEnded),
+    /// What was learned of a collection.
+    LearnedDefinition(LearnedDefinition),
 }
 
 impl Message {
@@ -65,10 +81,60 @@ impl Message {
             Self::SchemaUpdate(_) => Topic::SchemaUpdates,
             Self::DeadLetter(_) => Topic::DeadLetters,
             Self::Owner(_) => Topic::Owners,
+            Self::DefinitionUpdate(_) => Topic::SchemaUpdates,
+            Self::LearningSwitch(_) => Topic::EntityPatches,
+            Self::MarkedUpdate(_) => Topic::EntityUpdates,
+            Self::Lesson(_) | Self::WalkEnded(_) => Topic::SchemaLearning,
+            Self::LearnedDefinition(_) => Topic::SchemaPatches,
         }
     }
 
-    /// What its topic is partitioned by, which is its record's key too.
+    /// The change of an entity that it tells, marked for learning or not.
+    #[must_use]
+    pub fn entity_update(&self) -> Option<&EntityUpdate> {
+        match self {
+            Self::EntityUpdate(update) => Some(update),
+            Self::MarkedUpdate(marked) => Some(&marked.update),
+            Self::EntityBatch(_)
+            | Self::EntityPatch(_)
+            | Self::PartialResponse(_)
+            | Self::CompleteResponse(_)
+            | Self::SchemaPatch(_)
+            | Self::SchemaUpdate(_)
+            | Self::DeadLetter(_)
+            | Self::Owner(_)
+            | Self::DefinitionUpdate(_)
+            | Self::LearningSwitch(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => None,
+        }
+    }
+
+    /// The key of its record: what its topic is partitioned by, or a longer one.
+    #[must_use]
+    pub fn record_key(&self) -> &str {
+        match self {
+            // The definition of each collection is kept, and all of a database stand together.
+            Self::DefinitionUpdate(update) => update.collection.as_str(),
+            Self::EntityBatch(_)
+            | Self::EntityPatch(_)
+            | Self::EntityUpdate(_)
+            | Self::PartialResponse(_)
+            | Self::CompleteResponse(_)
+            | Self::SchemaPatch(_)
+            | Self::SchemaUpdate(_)
+            | Self::DeadLetter(_)
+            | Self::Owner(_)
+            | Self::LearningSwitch(_)
+            | Self::MarkedUpdate(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => self.key(),
+        }
+    }
+
+    /// What its topic is partitioned by.
     ///
     /// A dead letter goes to the partition of the record that it is about, whatever the key.
     #[must_use]
@@ -83,6 +149,14 @@ impl Message {
             Self::SchemaUpdate(update) => update.database.as_str(),
             Self::DeadLetter(letter) => &letter.key,
             Self::Owner(owner) => &owner.task,
+            Self::DefinitionUpdate(update) => update.collection.database_str(),
+            // Goes to every partition.
+            Self::LearningSwitch(switch) => switch.scope.as_str(),
+            Self::MarkedUpdate(marked) => marked.update.entity.as_str(),
+            Self::Lesson(lesson) => lesson.collection.as_str(),
+            // That of a database goes to every partition.
+            Self::WalkEnded(ended) => ended.scope.as_str(),
+            Self::LearnedDefinition(learned) => learned.collection.database_str(),
         }
     }
 
@@ -97,7 +171,14 @@ impl Message {
             Self::CompleteResponse(response) => Some(&response.request.name),
             Self::SchemaPatch(patch) => Some(&patch.origin.name),
             Self::SchemaUpdate(update) => Some(&update.request),
-            Self::DeadLetter(_) | Self::Owner(_) => None,
+            Self::MarkedUpdate(marked) => Some(&marked.update.request),
+            Self::DeadLetter(_)
+            | Self::Owner(_)
+            | Self::DefinitionUpdate(_)
+            | Self::LearningSwitch(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => None,
         }
     }
 }

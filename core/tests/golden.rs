@@ -4,6 +4,9 @@
 //! something else, or not at all. Do not mend the bytes: give the format a new version, and keep the
 //! old one readable.
 
+#[path = "golden/schemas.rs"]
+mod schemas;
+
 use tidelog_core::{
     Document, Message, Position, Problem, ProblemKind, RequestName, Revision, ServiceName,
     Timestamp, Topic,
@@ -118,7 +121,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let json_patch = br#"[{"op":"replace","path":"/n","value":2}]"#;
     let operations = br#"[{"op":"increment","path":"/n","by":1}]"#;
-    vec![
+    let mut messages = vec![
         ("read", patch(Change::Read)),
         ("create", patch(Change::Create(document(r#"{"n":1}"#)))),
         ("replace", patch(Change::Replace(document(r#"{"n":1}"#)))),
@@ -147,7 +150,9 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("answer-to-the-only-part-of-a-batch", remembered_answer(Part::ONLY, Remember::Batch)),
         ("owner", owner(Some("10.0.0.1:7071"))),
         ("owner-that-has-left", owner(None)),
-    ]
+    ];
+    messages.extend(schemas::messages());
+    messages
 }
 
 fn conditional() -> Message {

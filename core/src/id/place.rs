@@ -86,6 +86,18 @@ place! {
 }
 
 impl CollectionId {
+    /// The text of the database that it is in.
+    #[must_use]
+    pub fn database_str(&self) -> &str {
+        self.head(1)
+    }
+
+    /// Whether it is the system's, and not an application's.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.name().starts_with('$')
+    }
+
     /// The database that it is in.
     #[must_use]
     pub fn database(&self) -> DatabaseId {

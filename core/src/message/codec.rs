@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Change, Condition, EntityBatch, EntityPatch, IdempotencyKey, Match, Message, PartRequest,
+    SchemaChange, StatementEdit,
 };
 use crate::{
     limits::{
@@ -79,10 +80,16 @@ impl Message {
             Self::EntityUpdate(_)
             | Self::PartialResponse(_)
             | Self::CompleteResponse(_)
-            | Self::SchemaPatch(_)
             | Self::SchemaUpdate(_)
             | Self::DeadLetter(_)
-            | Self::Owner(_) => Ok(()),
+            | Self::Owner(_)
+            | Self::DefinitionUpdate(_)
+            | Self::LearningSwitch(_)
+            | Self::MarkedUpdate(_)
+            | Self::Lesson(_)
+            | Self::WalkEnded(_)
+            | Self::LearnedDefinition(_) => Ok(()),
+            Self::SchemaPatch(patch) => check_schema_change(&patch.change),
         }
     }
 }
@@ -154,6 +161,23 @@ fn check_change(change: &Change) -> Result<(), DecodeError> {
             document.check().map_err(|error| limit(error.to_string()))
         }
         Change::Read | Change::Patch(_) | Change::Operations(_) | Change::Delete => Ok(()),
+    }
+}
+
+fn check_schema_change(change: &SchemaChange) -> Result<(), DecodeError> {
+    match change {
+        SchemaChange::Read | SchemaChange::Provision | SchemaChange::SwitchLearning { .. } => {
+            Ok(())
+        }
+        SchemaChange::State { edit, condition, .. } => {
+            check_condition(condition)?;
+            match edit {
+                StatementEdit::Replace(document) | StatementEdit::Merge(document) => {
+                    document.check().map_err(|error| limit(error.to_string()))
+                }
+                StatementEdit::Patch(_) | StatementEdit::Remove => Ok(()),
+            }
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::Origin;
+use super::{Condition, learning::LearningScope, request::Origin};
 use crate::{
-    id::{DatabaseId, RequestName, Revision},
+    document::Document,
+    id::{CollectionId, DatabaseId, RequestName, Revision},
+    patch::JsonPatch,
     time::Timestamp,
 };
 
@@ -22,12 +24,59 @@ pub struct SchemaPatch {
 /// What can be asked of a database's schema.
 ///
 /// The order is part of the message format: new changes go to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SchemaChange {
     /// Read it.
     Read,
     /// Make sure that the database exists. That is its first change.
     Provision,
+    /// Change what users state about a collection's documents.
+    State {
+        /// The collection.
+        collection: CollectionId,
+        /// What is done to the statement.
+        edit: StatementEdit,
+        /// What has to hold for the collection's definition. A collection of which nothing is
+        /// stated or learned has none.
+        condition: Condition,
+    },
+    /// Switch learning. Switched on where it is on, it begins again from the documents.
+    SwitchLearning {
+        /// What it is switched for.
+        scope: LearningScope,
+        /// Whether it is to be on.
+        is_on: bool,
+    },
+}
+
+/// What is done to a statement: a JSON Schema, of which what is not there is learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StatementEdit {
+    /// It becomes this.
+    Replace(Document),
+    /// A JSON Patch on it.
+    Patch(JsonPatch),
+    /// A JSON Merge Patch on it.
+    Merge(Document),
+    /// Nothing is stated any more.
+    Remove,
+}
+
+/// The definition of a collection's documents after a change: what is stated, and what was learned.
+///
+/// The crate `tidelog-schema` makes one schema of both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionUpdate {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The revision of the database's schema by the last change of this definition.
+    pub revision: Revision,
+    /// What users state.
+    pub statement: Option<Document>,
+    /// What was learned.
+    pub learned: Option<Document>,
+    /// The task time of the change.
+    pub time: Timestamp,
 }
 
 /// A database's schema as it stands after a change.

@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use crate::id::{ClientId, CollectionId, DatabaseId, EntityId, ZoneId};
+use crate::{
+    id::{ClientId, CollectionId, DatabaseId, EntityId, ZoneId},
+    message::LearningScope,
+};
 
 /// The tables of all services. A table belongs to one task of one service.
 ///
@@ -32,11 +35,33 @@ pub enum TableId {
     AggregateParts = 9,
     /// When aggregates are to be answered as they are, or forgotten.
     Deadlines = 10,
+    /// What is stated and learned of each collection's documents.
+    Definitions = 11,
+    /// For what learning is on or off, as users switched it.
+    LearningSwitches = 12,
+    /// For what learning is on or off, and how far the walk over what was there has got.
+    LearningEpochs = 13,
+    /// Walks that have not ended.
+    Walks = 14,
+    /// How much was sent of walks.
+    WalkLessons = 15,
+    /// How far the learning of each collection is.
+    Learners = 16,
+    /// What was learned of each collection.
+    Models = 17,
+    /// Which tasks' walks have ended.
+    WalkEnds = 18,
+    /// How far each source of lessons was read.
+    LessonSources = 19,
+    /// When collections are to be looked at for something to publish.
+    LearnersDue = 20,
+    /// Databases whose collections are to be looked at, for their walks have ended.
+    Openings = 21,
 }
 
 impl TableId {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 22] = [
         Self::Entities,
         Self::Zones,
         Self::Completions,
@@ -48,6 +73,17 @@ impl TableId {
         Self::Aggregates,
         Self::AggregateParts,
         Self::Deadlines,
+        Self::Definitions,
+        Self::LearningSwitches,
+        Self::LearningEpochs,
+        Self::Walks,
+        Self::WalkLessons,
+        Self::Learners,
+        Self::Models,
+        Self::WalkEnds,
+        Self::LessonSources,
+        Self::LearnersDue,
+        Self::Openings,
     ];
 
     /// A number for the table that never changes, for keys of stores.
@@ -117,6 +153,20 @@ impl TableKey for ClientId {
         let (head, incarnation) = bytes.split_last_chunk()?;
         let prefix = std::str::from_utf8(head.strip_suffix(&[0])?).ok()?;
         Self::new(prefix, u32::from_be_bytes(*incarnation)).ok()
+    }
+}
+
+/// The id's text: a collection's has two segments, a database's one.
+impl TableKey for LearningScope {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_str().as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match CollectionId::from_bytes(bytes) {
+            Some(collection) => Some(Self::Collection(collection)),
+            None => DatabaseId::from_bytes(bytes).map(Self::Database),
+        }
     }
 }
 

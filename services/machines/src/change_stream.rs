@@ -13,7 +13,7 @@ mod tests;
 use std::fmt::Write;
 
 use tidelog_core::{
-    Effects, Input, Message, Service, ServiceName, Source, Spec, State, Timestamp, Topic,
+    Effects, Input, Service, ServiceName, Source, Spec, State, Timestamp, Topic,
     message::{EntityUpdate, UpdateKind},
 };
 
@@ -30,7 +30,7 @@ impl Service for ChangeStream {
 
     fn handle(&self, now: Timestamp, input: Input, _state: &mut State<'_>, effects: &mut Effects) {
         let Input::Record { source, message } = input else { return };
-        let Message::EntityUpdate(update) = &message else {
+        let Some(update) = message.entity_update() else {
             return set_aside_as_foreign(SPEC.name, source, &message, effects);
         };
         let event = event(now, source, update);

@@ -50,7 +50,15 @@ impl Service for EntityBatch {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
-            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::Owner(_)
+            | Message::DefinitionUpdate(_)
+            | Message::LearningSwitch(_)
+            | Message::MarkedUpdate(_)
+            | Message::Lesson(_)
+            | Message::WalkEnded(_)
+            | Message::LearnedDefinition(_) => {
+                set_aside_as_foreign(SPEC.name, source, &message, effects);
+            }
         }
     }
 }

@@ -1,28 +1,34 @@
 //! entity-storage keeps entities: it carries requests out, answers them, and publishes changes.
 //!
-//! - Input: `entity-patches`. Outputs: `entity-updates`, `partial-responses`.
-//! - Tables: entities (a deleted one keeps its revision), the number of entities of each zone, and
-//!   those of the module `exactly_once`.
+//! - Input: `entity-patches`. Outputs: `entity-updates`, `partial-responses`, `schema-learning`.
+//! - Tables: entities (a deleted one keeps its revision), the number of entities of each zone, for what
+//!   schemas are learned and the walks over what was there before, and those of the module
+//!   `exactly_once`.
 //! - A change applies whole or not at all, raises the revision by one (also where the document
 //!   stays equal), and is published with the document before and after.
 //! - A condition is checked before anything else of a request that is carried out, except that a
 //!   read or a deletion of what does not exist says that.
 //! - Reads keep no completion records and are not refused: a read seen again is read again. Nothing
 //!   can be done twice by that, whoever still waits gets an answer, and reads stay free of writes.
+//! - Where learning is switched on, the task walks over the documents that are there, a chunk at a time,
+//!   and sends each as a lesson; a change is marked for learning once the walk has passed its entity. So
+//!   each document is learned exactly once from, whatever happens to it in the meantime.
 //! - After a crash a record is handled again on the state before it: same effects, same state. A
 //!   record that was committed and comes again meets its completion record: it is answered again,
 //!   and changes nothing.
 
 mod answer;
 mod apply;
+mod learning;
 mod query;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use tidelog_core::{
     Answer, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Service, ServiceName,
-    Source, Spec, State, TableId, Timestamp, Topic,
+    Source, Spec, State, TableId, Timestamp, Topic, Wake,
     message::{EntityPatch, Outcome},
 };
 
@@ -44,9 +50,13 @@ impl Service for EntityStorage {
     }
 
     fn handle(&self, _now: Timestamp, input: Input, state: &mut State<'_>, effects: &mut Effects) {
-        let Input::Record { source, message } = input else { return };
+        let (source, message) = match input {
+            Input::Record { source, message } => (source, message),
+            Input::Timeout => return walk::go_on(state, effects),
+        };
         match message {
             Message::EntityPatch(patch) => handle_patch(source, patch, state, effects),
+            Message::LearningSwitch(switch) => learning::switch(source, switch, state),
             Message::EntityBatch(_)
             | Message::EntityUpdate(_)
             | Message::PartialResponse(_)
@@ -54,8 +64,19 @@ impl Service for EntityStorage {
             | Message::SchemaPatch(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
-            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::Owner(_)
+            | Message::DefinitionUpdate(_)
+            | Message::MarkedUpdate(_)
+            | Message::Lesson(_)
+            | Message::WalkEnded(_)
+            | Message::LearnedDefinition(_) => {
+                set_aside_as_foreign(SPEC.name, source, &message, effects);
+            }
         }
+    }
+
+    fn poll_timeout(&self, state: &State<'_>) -> Option<Wake> {
+        walk::wake(state)
     }
 
     fn query(&self, state: &State<'_>, query: &Query) -> Answer {
@@ -130,10 +151,13 @@ fn key_reused() -> Problem {
 static SPEC: Spec = Spec {
     name: ServiceName::EntityStorage,
     inputs: &[Topic::EntityPatches],
-    outputs: &[Topic::EntityUpdates, Topic::PartialResponses],
+    outputs: &[Topic::EntityUpdates, Topic::PartialResponses, Topic::SchemaLearning],
     tables: &[
         TableId::Entities,
         TableId::Zones,
+        TableId::LearningEpochs,
+        TableId::Walks,
+        TableId::WalkLessons,
         TableId::Completions,
         TableId::Clients,
         TableId::IdempotencyKeys,

@@ -34,6 +34,7 @@ pub(crate) struct Harness<S> {
     committed_time: Timestamp,
     pending: Overlay,
     task_time: Timestamp,
+    partition: PartitionId,
 }
 
 /// All rows of a task.
@@ -47,7 +48,24 @@ impl<S: Service> Harness<S> {
             committed_time: Timestamp::ZERO,
             pending: Overlay::default(),
             task_time: Timestamp::ZERO,
+            partition: PartitionId(0),
         }
+    }
+
+    /// The task of another partition than the first.
+    pub(crate) fn of_partition(service: S, partition: PartitionId) -> Self {
+        Self { partition, ..Self::new(service) }
+    }
+
+    pub(crate) fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// Handles a step, and gives what is sent as it goes into the log.
+    pub(crate) fn sent(&mut self, offset: u64, step: &Step) -> Vec<Outgoing> {
+        let (overlay, sends, task_time) = self.handled(offset, step);
+        (self.pending, self.task_time) = (overlay, task_time);
+        sends
     }
 
     /// Handles a step at an offset, twice from the same state: the same must come of it.
@@ -117,7 +135,7 @@ impl<S: Service> Harness<S> {
                 state.advance(*time);
                 let position = Position {
                     topic: message.topic(),
-                    partition: PartitionId(0),
+                    partition: self.partition,
                     offset: Offset(offset),
                 };
                 let source = Source { position, time: *time };

@@ -2,19 +2,22 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use tidelog_core::{
-    ClientId, DatabaseId, DeviceId, Document, EntityId, Message, PartitionId, Position, Problem,
-    ProblemKind, Query, RequestId, RequestName, Revision, Service, Timestamp, Topic, UserId,
+    ClientId, CollectionId, DatabaseId, DeviceId, Document, EntityId, Message, PartitionId,
+    Position, Problem, ProblemKind, Query, RequestId, RequestName, Revision, Service, Timestamp,
+    Topic, UserId,
     message::{
         BatchPart, Change, CompleteResponse, Condition, EntityBatch, EntityPatch, Fingerprint,
-        IdempotencyKey, Match, Origin, Outcome, Part, PartAnswer, PartRequest, PartialResponse,
-        Remember, SchemaChange, SchemaPatch,
+        IdempotencyKey, LearnedDefinition, LearningScope, LearningSwitch, Lesson, LessonSource,
+        Match, Origin, Outcome, Part, PartAnswer, PartRequest, PartialResponse, Remember,
+        SchemaChange, SchemaPatch, StatementEdit, WalkEnded,
     },
     query::Scope,
     topic::Offset,
 };
 
 use crate::{
-    EntityBatch as Batches, EntityStorage, ResponseAccumulator, SchemaStorage,
+    EntityBatch as Batches, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
+    SchemaLearningPartitioner, SchemaStorage,
     harness::{Harness, Step, json_patch, operations},
 };
 
@@ -30,6 +33,9 @@ proptest! {
         run(EntityStorage, Topic::EntityPatches, &messages, &queries);
         run(SchemaStorage, Topic::SchemaPatches, &messages, &queries);
         run(ResponseAccumulator, Topic::PartialResponses, &messages, &queries);
+        run(SchemaLearningPartitioner, Topic::EntityUpdates, &messages, &queries);
+        let pace = Pace::default();
+        run(SchemaLearning { pace }, Topic::SchemaLearning, &messages, &queries);
     }
 }
 
@@ -108,15 +114,82 @@ fn message() -> impl Strategy<Value = Message> {
             })
         },
     );
-    let schema = (origin(), database(), any::<bool>()).prop_map(|(origin, database, is_read)| {
-        let change = if is_read { SchemaChange::Read } else { SchemaChange::Provision };
+    let schema = (origin(), database(), schema_change()).prop_map(|(origin, database, change)| {
         Message::SchemaPatch(SchemaPatch { origin, database, change })
     });
     let complete = request_id().prop_map(|request| {
         let time = Timestamp::MAX;
         Message::CompleteResponse(CompleteResponse { request, parts: Vec::new(), time })
     });
-    prop_oneof![3 => batch, 5 => patch, 5 => response, 2 => schema, 1 => complete]
+    // On the heap: in a debug build so many kinds by value do not fit on the stack of a test.
+    prop_oneof![
+        3 => batch.boxed(),
+        5 => patch.boxed(),
+        5 => response.boxed(),
+        2 => schema.boxed(),
+        1 => complete.boxed(),
+        4 => learning().boxed(),
+    ]
+}
+
+fn schema_change() -> impl Strategy<Value = SchemaChange> {
+    let edit = prop_oneof![
+        Just(StatementEdit::Remove),
+        document().prop_map(StatementEdit::Replace),
+        document().prop_map(StatementEdit::Merge),
+    ];
+    prop_oneof![
+        1 => Just(SchemaChange::Read),
+        2 => Just(SchemaChange::Provision),
+        1 => (collection(), edit, condition()).prop_map(|(collection, edit, condition)| {
+            SchemaChange::State { collection, edit, condition }
+        }),
+        1 => (scope(), any::<bool>())
+            .prop_map(|(scope, is_on)| SchemaChange::SwitchLearning { scope, is_on }),
+    ]
+}
+
+/// What the services tell each other about learning.
+fn learning() -> impl Strategy<Value = Message> {
+    let epoch = || number().prop_map(Revision);
+    let switch = (scope(), epoch(), any::<bool>()).prop_map(|(scope, epoch, is_on)| {
+        Message::LearningSwitch(LearningSwitch { scope, epoch, is_on })
+    });
+    let lesson = (
+        (collection(), epoch(), number(), any::<bool>()),
+        (option::of(document()), option::of(document()), number()),
+    )
+        .prop_map(|((collection, epoch, number, is_walk), (before, after, time))| {
+            let (partition, offset) = (PartitionId(0), Offset(number));
+            let source = match is_walk {
+                true => LessonSource::Walk { partition, number },
+                false => LessonSource::Update { partition, offset },
+            };
+            let time = Timestamp::from_millis(time);
+            Message::Lesson(Lesson { collection, epoch, source, before, after, time })
+        });
+    let ended = (scope(), epoch(), 0..5u32).prop_map(|(scope, epoch, partition)| {
+        Message::WalkEnded(WalkEnded { scope, epoch, partition: PartitionId(partition) })
+    });
+    let learned = (collection(), epoch(), number(), document()).prop_map(
+        |(collection, epoch, number, definition)| {
+            let time = Timestamp::ZERO;
+            let learned = LearnedDefinition { collection, epoch, number, definition, time };
+            Message::LearnedDefinition(learned)
+        },
+    );
+    prop_oneof![1 => switch, 3 => lesson, 2 => ended, 1 => learned]
+}
+
+fn collection() -> impl Strategy<Value = CollectionId> {
+    "[a-b]/\\$?[a-b]".prop_map(|text| text.parse().expect("a good id"))
+}
+
+fn scope() -> impl Strategy<Value = LearningScope> {
+    prop_oneof![
+        database().prop_map(LearningScope::Database),
+        collection().prop_map(LearningScope::Collection),
+    ]
 }
 
 fn origin() -> impl Strategy<Value = Origin> {

@@ -1,4 +1,5 @@
-//! The services of Tidelog as pure state machines: one module for each, depending on `core` alone.
+//! The services of Tidelog as pure state machines: one module for each, depending on `core` and on
+//! what `tidelog-schema` knows of schemas.
 //!
 //! A machine is a unit struct. All that it knows is in its tables, so a crash between any two calls
 //! is harmless, and a record that is handled again changes nothing. Machines never know each other;
@@ -14,7 +15,11 @@ mod exactly_once;
 mod harness;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod learning_tests;
 mod response_accumulator;
+mod schema_learning;
+mod schema_learning_partitioner;
 mod schema_storage;
 mod set_aside;
 
@@ -22,4 +27,6 @@ pub use change_stream::ChangeStream;
 pub use entity_batch::EntityBatch;
 pub use entity_storage::EntityStorage;
 pub use response_accumulator::ResponseAccumulator;
+pub use schema_learning::{Pace, SchemaLearning};
+pub use schema_learning_partitioner::SchemaLearningPartitioner;
 pub use schema_storage::SchemaStorage;

@@ -1,17 +1,27 @@
-//! schema-storage keeps the schema of each database; as yet, which databases there are.
+//! schema-storage keeps the schema of each database: what users state of its collections' documents,
+//! what was learned of them, and whether learning is on.
 //!
-//! - Input: `schema-patches`. Outputs: `schema-updates`, `partial-responses`.
-//! - Tables: databases, and those of the module `exactly_once`.
+//! - Input: `schema-patches`. Outputs: `schema-updates`, `partial-responses`, `entity-patches`.
+//! - Tables: databases; definitions of collections; switches of learning; and those of the module
+//!   `exactly_once`.
 //! - Provisioning is a database's first change, and gives revision 1. Provisioning one that is
 //!   there already changes nothing, and is answered as a read.
+//! - Every change raises the revision of the database's schema by one. A definition has the revision of
+//!   its last change, which is what conditions on it are about.
+//! - What users state and what was learned are kept side by side, so neither can overwrite the other.
+//! - A switch of learning begins an epoch, which is the schema's revision by it, and is told to every
+//!   task of entity-storage. What was learned counts only under the epoch that holds for its
+//!   collection, and only if it is newer than what is there.
 //! - Reads keep no completion records and are not refused, as in entity-storage.
 //! - After a crash a record is handled again on the state before it: same effects, same state.
 
+mod learning;
 mod query;
+mod rows;
+mod statements;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
 use tidelog_core::{
     Answer, DatabaseId, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Revision,
     Service, ServiceName, Source, Spec, State, TableId, Timestamp, Topic,
@@ -19,8 +29,9 @@ use tidelog_core::{
         Outcome, Part, PartAnswer, PartialResponse, Remember, SchemaChange, SchemaPatch,
         SchemaUpdate,
     },
-    state::Table,
 };
+
+use rows::{DATABASES, DatabaseRow};
 
 use crate::{
     exactly_once::{self, Admission, Completion},
@@ -40,6 +51,7 @@ impl Service for SchemaStorage {
         let Input::Record { source, message } = input else { return };
         match message {
             Message::SchemaPatch(patch) => handle_patch(source, &patch, state, effects),
+            Message::LearnedDefinition(learned) => learning::take(learned, state, effects),
             Message::EntityBatch(_)
             | Message::EntityPatch(_)
             | Message::EntityUpdate(_)
@@ -47,7 +59,14 @@ impl Service for SchemaStorage {
             | Message::CompleteResponse(_)
             | Message::SchemaUpdate(_)
             | Message::DeadLetter(_)
-            | Message::Owner(_) => set_aside_as_foreign(SPEC.name, source, &message, effects),
+            | Message::Owner(_)
+            | Message::DefinitionUpdate(_)
+            | Message::LearningSwitch(_)
+            | Message::MarkedUpdate(_)
+            | Message::Lesson(_)
+            | Message::WalkEnded(_) => {
+                set_aside_as_foreign(SPEC.name, source, &message, effects);
+            }
         }
     }
 
@@ -57,20 +76,17 @@ impl Service for SchemaStorage {
 }
 
 fn handle_patch(source: Source, patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) {
-    let completion = match patch.change {
+    let completion = match &patch.change {
         SchemaChange::Read => read(&patch.database, state).into(),
-        SchemaChange::Provision => write(patch, state, effects),
+        SchemaChange::Provision
+        | SchemaChange::State { .. }
+        | SchemaChange::SwitchLearning { .. } => write(patch, state, effects),
     };
     let Completion { outcome, replayed } = completion;
     effects.send(&Message::PartialResponse(PartialResponse {
         request: patch.origin.request(),
         part: Part::ONLY,
-        answer: PartAnswer {
-            target: patch.database.as_str().into(),
-            outcome,
-            value: None,
-            replayed,
-        },
+        answer: PartAnswer { target: target(patch).into(), outcome, value: None, replayed },
         position: source.position,
         time: state.task_time(),
         remember: Remember::No,
@@ -80,10 +96,23 @@ fn handle_patch(source: Source, patch: &SchemaPatch, state: &mut State<'_>, effe
 fn read(database: &DatabaseId, state: &State<'_>) -> Outcome {
     match state.get(&DATABASES, database) {
         Some(row) => Outcome::Read(row.revision),
-        None => Outcome::failed(Problem::new(
-            ProblemKind::UnknownDatabase,
-            format_args!("there is no database {database}; provision it first"),
-        )),
+        None => Outcome::failed(unknown(database)),
+    }
+}
+
+fn unknown(database: &DatabaseId) -> Problem {
+    Problem::new(
+        ProblemKind::UnknownDatabase,
+        format_args!("there is no database {database}; provision it first"),
+    )
+}
+
+/// What a request is about.
+fn target(patch: &SchemaPatch) -> &str {
+    match &patch.change {
+        SchemaChange::Read | SchemaChange::Provision => patch.database.as_str(),
+        SchemaChange::State { collection, .. } => collection.as_str(),
+        SchemaChange::SwitchLearning { scope, .. } => scope.as_str(),
     }
 }
 
@@ -95,11 +124,45 @@ fn write(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> C
         }
         Admission::Refused(problem) => Outcome::failed(problem).into(),
         Admission::New(admitted) => {
-            let completion = provision(patch, state, effects).into();
+            let completion = change(patch, state, effects).into();
             admitted.complete(state, &completion);
             completion
         }
     }
+}
+
+fn change(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Outcome {
+    if let SchemaChange::Provision = patch.change {
+        return provision(patch, state, effects);
+    }
+    let Some(row) = state.get(&DATABASES, &patch.database) else {
+        return Outcome::failed(unknown(&patch.database));
+    };
+    match &patch.change {
+        SchemaChange::Read => Outcome::Read(row.revision),
+        SchemaChange::Provision => unreachable!("it needs no database, and was done"),
+        SchemaChange::State { collection, .. }
+            if collection.database_str() != patch.database.as_str() =>
+        {
+            Outcome::failed(of_another(&patch.database, collection.as_str()))
+        }
+        SchemaChange::State { collection, edit, condition } => {
+            statements::change(row, collection, edit, condition, state, effects)
+        }
+        SchemaChange::SwitchLearning { scope, .. } if scope.database() != patch.database => {
+            Outcome::failed(of_another(&patch.database, scope.as_str()))
+        }
+        SchemaChange::SwitchLearning { scope, is_on } => {
+            learning::switch(row, scope, *is_on, state, effects)
+        }
+    }
+}
+
+fn of_another(database: &DatabaseId, target: &str) -> Problem {
+    Problem::new(
+        ProblemKind::AnotherDatabase,
+        format_args!("{target} is not in {database}; ask for it with its own database"),
+    )
 }
 
 fn provision(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Outcome {
@@ -119,23 +182,14 @@ fn provision(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) 
     Outcome::Created(row.revision)
 }
 
-/// A database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct DatabaseRow {
-    /// The revision of its schema.
-    revision: Revision,
-    /// When it was provisioned, in task time.
-    created: Timestamp,
-}
-
-const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);
-
 static SPEC: Spec = Spec {
     name: ServiceName::SchemaStorage,
     inputs: &[Topic::SchemaPatches],
-    outputs: &[Topic::SchemaUpdates, Topic::PartialResponses],
+    outputs: &[Topic::SchemaUpdates, Topic::PartialResponses, Topic::EntityPatches],
     tables: &[
         TableId::Databases,
+        TableId::Definitions,
+        TableId::LearningSwitches,
         TableId::Completions,
         TableId::Clients,
         TableId::Expiries,

@@ -2,12 +2,13 @@
 
 use tidelog_core::{
     Document, Effects, EntityId, Message, Probe, Problem, ProblemKind, Revision, State,
-    message::{Change, EntityPatch, EntityUpdate, Outcome, UpdateKind},
+    message::{Change, EntityPatch, EntityUpdate, MarkedUpdate, Outcome, UpdateKind},
     patch,
 };
 
 use super::{
     answer::Told,
+    learning,
     rows::{self, EntityRow},
 };
 
@@ -69,7 +70,7 @@ fn publish(
     state: &State<'_>,
     effects: &mut Effects,
 ) {
-    effects.send(&Message::EntityUpdate(EntityUpdate {
+    let update = EntityUpdate {
         entity: patch.entity.clone(),
         kind,
         revision: after.revision,
@@ -80,7 +81,11 @@ fn publish(
         user: patch.origin.user.clone(),
         device: patch.origin.device.clone(),
         time: state.task_time(),
-    }));
+    };
+    effects.send(&match learning::epoch_of(state, &patch.entity) {
+        Some(epoch) => Message::MarkedUpdate(MarkedUpdate { update, epoch }),
+        None => Message::EntityUpdate(update),
+    });
 }
 
 /// The document after a change; `None` where the change deletes it.

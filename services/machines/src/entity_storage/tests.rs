@@ -1,3 +1,4 @@
+mod learning;
 mod model;
 mod names_model;
 mod queries;

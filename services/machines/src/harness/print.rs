@@ -64,6 +64,42 @@ pub(crate) fn line(message: &Message) -> String {
             format!("dead letter of {}: {} ({})", letter.service, letter.reason, letter.source)
         }
         Message::Owner(owner) => format!("{} runs {}", owner.node, owner.task),
+        Message::DefinitionUpdate(update) => format!(
+            "definition of {} at r{}: stated {}, learned {}",
+            update.collection,
+            update.revision,
+            value(update.statement.as_ref()),
+            value(update.learned.as_ref()),
+        ),
+        Message::LearningSwitch(switch) => format!(
+            "learning {} for {}, epoch {}",
+            if switch.is_on { "on" } else { "off" },
+            switch.scope.as_str(),
+            switch.epoch,
+        ),
+        Message::MarkedUpdate(marked) => format!(
+            "{} (epoch {})",
+            line(&Message::EntityUpdate(marked.update.clone())),
+            marked.epoch
+        ),
+        Message::Lesson(lesson) => format!(
+            "lesson of {} epoch {}, {:?}: {} -> {}",
+            lesson.collection,
+            lesson.epoch,
+            lesson.source,
+            value(lesson.before.as_ref()),
+            value(lesson.after.as_ref()),
+        ),
+        Message::WalkEnded(ended) => format!(
+            "walk of {} over {} ended, epoch {}",
+            ended.partition,
+            ended.scope.as_str(),
+            ended.epoch
+        ),
+        Message::LearnedDefinition(learned) => format!(
+            "learned of {} epoch {}, number {}: {} (at {})",
+            learned.collection, learned.epoch, learned.number, learned.definition, learned.time
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use tidelog_core::{
     query::{DatabaseView, Page},
 };
 
-use super::{DATABASES, DatabaseRow};
+use super::rows::{DATABASES, DatabaseRow};
 
 /// Answers a query, or says that the state could not be read.
 pub(super) fn answer(state: &State<'_>, query: &Query) -> Answer {

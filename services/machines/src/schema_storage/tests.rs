@@ -1,3 +1,5 @@
+mod definitions;
+
 use insta::assert_snapshot;
 use tidelog_core::{
     Answer, Message, Query, Timestamp,
@@ -5,7 +7,7 @@ use tidelog_core::{
     query::Page,
 };
 
-use super::{DatabaseRow, SchemaStorage};
+use super::{SchemaStorage, rows::DatabaseRow};
 use crate::harness::{
     Harness, Step, at, batch, check_crashes, check_repeats, dump_line, hours, line, record, schema,
     script,

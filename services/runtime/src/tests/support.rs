@@ -59,7 +59,9 @@ impl Service for Counter {
             Input::Record { message: Message::SchemaPatch(patch), source } => {
                 assert!(now >= source.time, "task time is no less than the record's");
                 match patch.change {
-                    SchemaChange::Read => return,
+                    SchemaChange::Read
+                    | SchemaChange::State { .. }
+                    | SchemaChange::SwitchLearning { .. } => return,
                     SchemaChange::Provision => patch.database,
                 }
             }

@@ -1,0 +1,86 @@
+//! What users state of a collection's documents.
+
+use tidelog_core::{
+    CollectionId, Document, Effects, Problem, ProblemKind, Revision, State,
+    message::{Condition, Outcome, StatementEdit},
+    patch,
+};
+use tidelog_schema::Statement;
+
+use super::rows::{DEFINITIONS, DatabaseRow, DefinitionRow};
+
+/// Changes what is stated of a collection, or tells why not.
+pub(super) fn change(
+    database: DatabaseRow,
+    collection: &CollectionId,
+    edit: &StatementEdit,
+    condition: &Condition,
+    state: &mut State<'_>,
+    effects: &mut Effects,
+) -> Outcome {
+    let before = state.get(&DEFINITIONS, collection).unwrap_or_default();
+    let exists_at = before.exists_at();
+    let failed = |problem| Outcome::Failed { problem, revision: exists_at };
+    if matches!(edit, StatementEdit::Remove) && before.statement.is_none() {
+        return failed(nothing_stated(collection));
+    }
+    if !condition.holds(exists_at) {
+        return failed(precondition_failed(collection, exists_at));
+    }
+    let statement = match edited(before.statement, edit) {
+        Ok(statement) => statement,
+        Err(problem) => return failed(problem),
+    };
+    let revision = database.raise(&collection.database(), state);
+    let after = DefinitionRow { revision, statement, learned: before.learned };
+    let outcome = match (exists_at, after.exists_at()) {
+        (_, None) => Outcome::Deleted(revision),
+        (None, Some(_)) => Outcome::Created(revision),
+        (Some(_), Some(_)) => Outcome::Updated(revision),
+    };
+    after.publish(collection, state, effects);
+    outcome
+}
+
+/// The statement after an edit. One that says nothing is none.
+fn edited(before: Option<Document>, edit: &StatementEdit) -> Result<Option<Document>, Problem> {
+    let start = || before.unwrap_or_else(Document::empty_object).to_value();
+    let document = match edit {
+        StatementEdit::Replace(document) => document.clone(),
+        StatementEdit::Patch(patch) => Document::from_value(&patch.apply(start()?)?)?,
+        StatementEdit::Merge(document) => {
+            Document::from_value(&patch::merge(start()?, &document.to_value()?)?)?
+        }
+        StatementEdit::Remove => return Ok(None),
+    };
+    let statement = Statement::check(&document)
+        .map_err(|error| Problem::new(ProblemKind::BadRequest, error))?
+        .to_document();
+    Ok((statement != Document::empty_object()).then_some(statement))
+}
+
+fn nothing_stated(collection: &CollectionId) -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        format_args!("nothing is stated of the documents of {collection}"),
+    )
+}
+
+fn precondition_failed(collection: &CollectionId, exists_at: Option<Revision>) -> Problem {
+    match exists_at {
+        Some(revision) => Problem::new(
+            ProblemKind::PreconditionFailed,
+            format_args!(
+                "the definition of {collection} is at revision {revision}, which the precondition \
+                 does not allow; read it and decide again"
+            ),
+        ),
+        None => Problem::new(
+            ProblemKind::PreconditionFailed,
+            format_args!(
+                "the precondition is on a definition that exists, and nothing is stated or learned \
+                 of {collection}"
+            ),
+        ),
+    }
+}
