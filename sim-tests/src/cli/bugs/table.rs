@@ -46,10 +46,11 @@ fn sums(scores: &[Score]) -> String {
     let count = |is: &dyn Fn(&&Score) -> bool| scores.iter().filter(is).count();
     let need_faults = count(&|score| score.needs_faults == Some(true));
     let by_unit_tests = count(&|score| matches!(score.unit_test, Some(Some(_))));
+    let calm = count(&|score| score.needs_faults.is_some());
+    let tested = count(&|score| score.unit_test.is_some());
     let mut text = format!(
-        "{found} of {runs} hunts found their bug. {need_faults} of {} bugs need faults, and \
-         {by_unit_tests} are found by unit tests.\n",
-        scores.len()
+        "{found} of {runs} hunts found their bug. Of {calm} bugs that were hunted without faults \
+         {need_faults} need them; of {tested} that the unit tests saw these found {by_unit_tests}.\n"
     );
     let shrunk: Vec<_> = scores.iter().filter_map(|score| score.shrunk.as_ref()).collect();
     if !shrunk.is_empty() {
