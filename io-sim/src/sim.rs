@@ -70,6 +70,8 @@ struct Shared {
     trace: Mutex<Trace>,
     events_max: u64,
     machines: Mutex<BTreeMap<Node, Machine>>,
+    /// By how much all clocks have leaped.
+    leaped_us: AtomicU64,
     /// Where tasks run that belong to no machine.
     post: NodeHandle,
     handle: Handle,
@@ -146,6 +148,7 @@ impl Sim {
             trace: Mutex::new(Trace::new(keeps_lines)),
             events_max,
             machines: Mutex::default(),
+            leaped_us: AtomicU64::new(0),
             post: handle.create_node().name("post").build(),
             handle: handle.clone(),
             time,
@@ -218,6 +221,14 @@ impl Sim {
         self.event("sim", "heal", &());
     }
 
+    /// All clocks on the wall leap forward together, as after a time in which nothing happened: days pass
+    /// without their heartbeats. Clocks that are set right later stay there.
+    pub fn leap(&self, by: Duration) {
+        self.event("sim", "leap", &by);
+        self.0.leaped_us.fetch_add(micros(by), Ordering::Relaxed);
+        self.machines().values().for_each(|machine| machine.clock().leap(micros(by)));
+    }
+
     /// Takes an event into the trace.
     ///
     /// # Panics
@@ -265,6 +276,10 @@ impl Sim {
     /// Where tasks run that belong to no machine: what is on its way, and whoever brings faults.
     pub(crate) fn post(&self) -> &NodeHandle {
         &self.0.post
+    }
+
+    pub(crate) fn leaped_us(&self) -> u64 {
+        self.0.leaped_us.load(Ordering::Relaxed)
     }
 
     pub(crate) fn handle(&self) -> &Handle {

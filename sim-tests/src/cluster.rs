@@ -30,7 +30,7 @@ use crate::{
     model::Action,
     observed::Observed,
     recorder::Recorder,
-    workload::{Ask, DATABASE, Step, Under, What, Workload},
+    workload::{Ask, DATABASE, Odd, Step, Under, What, Workload},
 };
 
 /// What a run is made of.
@@ -72,7 +72,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     for number in 1..=setup.nodes {
         start_node(&world, number);
     }
-    let last = Actor::start(&world, "last", CLIENTS_FROM);
+    let last = Actor::start(&world, actor::LAST, CLIENTS_FROM);
     provision(&last).await;
     let clients: BTreeMap<u32, Actor> = (0..setup.workload.clients)
         .map(|it| (it, Actor::start(&world, &format!("app{it}"), CLIENTS_FROM + 1 + it)))
@@ -80,7 +80,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     sleep(Duration::from_millis(200)).await;
 
     let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
-    work(&sim, &setup, &clients).await;
+    work(&sim, &setup, &clients, &world.directory).await;
     chaos.heal();
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
@@ -134,7 +134,7 @@ async fn provision(actor: &Actor) {
 }
 
 /// Takes the steps of the workload at their times.
-async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
+async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>, directory: &Directory) {
     let begun_us = sim.now_us();
     let until = |ms: u64| {
         let passed = Duration::from_micros(sim.now_us() - begun_us);
@@ -146,7 +146,11 @@ async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        clients[&step.client].take(step);
+        match step.what {
+            What::Odd(Odd::Leap(hours)) => sim.leap(Duration::from_secs(u64::from(hours) * 3_600)),
+            What::Odd(Odd::Leave) => directory.leave(ClientId(1 + step.client % setup.nodes)),
+            _ => clients[&step.client].take(step),
+        }
     }
     sleep(until(length_ms)).await;
 }

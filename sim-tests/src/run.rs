@@ -122,6 +122,7 @@ impl Run {
     fn setup(&self) -> Setup {
         let Scenario { brokers, nodes, size, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
+        let whole = if self.scenario.is_calm() { whole.undisturbed() } else { whole };
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
             Some(case) => (case.nodes, case.length_ms, whole.only(&case.steps)),

@@ -1,6 +1,6 @@
 //! A node: the services of the product on the simulated ports, as `tidelog serve` has them on others.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tidelog_core::port::TaskId;
@@ -38,7 +38,8 @@ pub(super) async fn run(
     boot.net.sim().event(&boot.name, "store", &store.found());
     let transport =
         SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
-    directory.open(boot.node, store, LocalQueries::new(transport.snapshots(), services()));
+    let queries = LocalQueries::new(transport.snapshots(), services());
+    let leave = directory.open(boot.node, store, queries).into_future().map(drop).shared();
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
@@ -46,11 +47,14 @@ pub(super) async fn run(
     let services = services();
     let mut running = FuturesUnordered::new();
     for service in &services {
-        let run = run_watched(&tap, &**service, &settings, &watch, pending());
+        let run = run_watched(&tap, &**service, &settings, &watch, leave.clone());
         running.push(run.boxed_local());
     }
-    if let Some(Err(error)) = running.next().await {
-        boot.net.sim().event(&boot.name, "ends", &error.to_string());
+    // All of them end when it is told to leave, and one that fails ends the process.
+    while let Some(ended) = running.next().await {
+        if let Err(error) = ended {
+            return boot.net.sim().event(&boot.name, "ends", &error.to_string());
+        }
     }
 }
 
