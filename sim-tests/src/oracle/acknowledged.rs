@@ -49,7 +49,11 @@ fn contradiction(operation: &Operation, times: usize) -> Option<(&'static str, S
     match (&operation.outcome, times) {
         (Outcome::Done { .. }, 0) => Some(("lost", "is done, and is in no update".into())),
         (Outcome::Refused { .. } | Outcome::NotDone(_), 1..) if is_alone => {
-            Some(("refused-but-applied", format!("was refused, and is in {times} updates")))
+            let told = &operation.outcome;
+            Some((
+                "refused-but-applied",
+                format!("was refused ({told:?}), and is in {times} updates"),
+            ))
         }
         (_, 2..) => Some(("twice", format!("is in {times} updates"))),
         _ => None,
