@@ -80,7 +80,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     sleep(Duration::from_millis(200)).await;
 
     let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
-    work(&sim, &setup, &clients, &world.directory).await;
+    work(&world, &setup, &clients).await;
     chaos.heal();
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
@@ -134,7 +134,8 @@ async fn provision(actor: &Actor) {
 }
 
 /// Takes the steps of the workload at their times.
-async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>, directory: &Directory) {
+async fn work(world: &World, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
+    let sim = world.net.sim();
     let begun_us = sim.now_us();
     let until = |ms: u64| {
         let passed = Duration::from_micros(sim.now_us() - begun_us);
@@ -148,7 +149,7 @@ async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>, director
         }
         match step.what {
             What::Odd(Odd::Leap(hours)) => sim.leap(Duration::from_secs(u64::from(hours) * 3_600)),
-            What::Odd(Odd::Leave) => directory.leave(ClientId(1 + step.client % setup.nodes)),
+            What::Odd(Odd::Leave) => world.directory.leave(ClientId(1 + step.client % setup.nodes)),
             _ => clients[&step.client].take(step),
         }
     }

@@ -75,13 +75,14 @@ pub fn reach(probe: Probe) -> Reach {
 }
 
 /// What no run can reach, and why.
-const ELSEWHERE: [(Probe, &str); 6] = [
+const ELSEWHERE: [(Probe, &str); 7] = [
     (
         Probe::PartitionLost,
         "a member of the simulated group that loses a partition loses its session",
     ),
     (Probe::PartitionLostWithWork, "as partition-lost"),
     (Probe::InputLost, "no run lasts the days after which input is removed"),
+    (Probe::ResponsesGone, "no run lasts the days after which responses are removed"),
     (Probe::NewerRecordStoppedTask, "there is no newer format yet"),
     (Probe::ClientNameChanged, "it takes 16,384 requests behind one that is stuck"),
     (Probe::TimeoutCameToNothing, "no service asks for a timeout without need"),

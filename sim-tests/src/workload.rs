@@ -113,6 +113,8 @@ pub enum Odd {
     LongAgo,
     /// Many requests that are over at once.
     Many,
+    /// More of them than are forgotten at a time.
+    VeryMany,
     /// A part of a batch is answered when nobody waits for it any more.
     LatePart,
     /// A node is told to leave, and begins again.

@@ -77,7 +77,7 @@ pub enum Told {
 const EXPIRES_AFTER_MS: u64 = 12 * 3_600_000;
 
 /// Task time for which an idempotency key is kept.
-const KEY_KEPT_FOR_MS: u64 = 24 * 3_600_000;
+pub const KEY_KEPT_FOR_MS: u64 = 24 * 3_600_000;
 
 /// How many numbers may lie between a request and the first one of its client without an outcome.
 const AHEAD_MAX: u64 = 16_384;

@@ -11,13 +11,27 @@ const NUMBERS_FROM: u32 = 500_000;
 pub(super) fn steps(seed: u64, size: Size) -> Vec<Step> {
     let mut dice = Dice::new(seed, "odd");
     let odd = of_seed(&mut dice);
-    let step = |(number, odd)| Step {
-        number,
-        client: u32::try_from(dice.below(u64::from(size.clients))).expect("few"),
-        at_ms: dice.below(size.length_ms.max(1)),
+    let mut numbers = NUMBERS_FROM..;
+    let mut step = |at_ms, client, odd| Step {
+        number: numbers.next().expect("few"),
+        client,
+        at_ms,
         what: What::Odd(odd),
     };
-    (NUMBERS_FROM..).zip(odd).map(step).collect()
+    let mut steps = Vec::new();
+    for odd in odd {
+        let client = u32::try_from(dice.below(u64::from(size.clients))).expect("few");
+        steps.push(step(dice.below(size.length_ms.max(1)), client, odd));
+    }
+    if dice.percent(10) {
+        // One after the other, each while others still take over from the one before.
+        let (mut at_ms, pause) = (dice.below(size.length_ms.max(1)), 1 + dice.below(200));
+        for client in 0..8 {
+            steps.push(step(at_ms, client, Odd::Leave));
+            at_ms += dice.below(pause);
+        }
+    }
+    steps
 }
 
 /// Most seeds have a few; a leap of time leaves little of what was there, and comes in few of them.
@@ -39,6 +53,9 @@ fn of_seed(dice: &mut Dice) -> Vec<Odd> {
     }
     if dice.percent(4) {
         odd.push(Odd::Large);
+    }
+    if dice.percent(3) {
+        odd.push(Odd::VeryMany);
     }
     if dice.percent(30) {
         (0..1 + dice.below(4)).for_each(|_| odd.push(Odd::Leave));

@@ -10,8 +10,8 @@ use tidelog_core::{
     id::{ClientId, RequestName},
     limits::REQUESTS_AHEAD_MAX,
     message::{
-        BatchPart, Change, Condition, EntityPatch, Origin, Outcome, Part, PartAnswer, PartRequest,
-        PartialResponse, Remember, SchemaChange,
+        BatchPart, Change, Condition, EntityBatch, EntityPatch, Origin, Outcome, Part, PartAnswer,
+        PartRequest, PartialResponse, Remember, SchemaChange,
     },
     patch::Operations,
     port::{Append, AppendOutcome, Client},
@@ -31,7 +31,17 @@ impl Actor {
     pub(super) async fn odd(&self, number: u32, odd: Odd) {
         let name = format!("odd{number}");
         match odd {
-            Odd::EmptyBatch => self.batch_of(Vec::new(), With::default()).await,
+            Odd::EmptyBatch => {
+                self.batch_of(Vec::new(), With::default()).await;
+                let batch = EntityBatch {
+                    origin: origin(&name, 1, 1, self.now()),
+                    key: None,
+                    database: DATABASE.parse().expect("a database's id"),
+                    parts: Vec::new(),
+                    wants_values: false,
+                };
+                drop(self.append(vec![self.record(&Message::EntityBatch(batch))]).await);
+            }
             Odd::BadParts => {
                 let key = told::key(number, "batch", "bad");
                 let bad = || vec![part("shop/orders", read()), part("depot/orders/a/1", read())];
@@ -68,17 +78,14 @@ impl Actor {
             Odd::Large => self.large(&name).await,
             Odd::FarAhead => {
                 let far = REQUESTS_AHEAD_MAX + 10;
-                for request in [1, far, far + 1] {
-                    self.raw(&name, request, 1, self.now()).await;
+                // The last would not be, had not the one before been.
+                for (request, first_incomplete) in [(1, 1), (far, 1), (far + 1, 100)] {
+                    self.raw(&name, request, first_incomplete, self.now()).await;
                 }
             }
             Odd::LongAgo => self.raw(&name, 1, 1, Timestamp::from_millis(1)).await,
-            Odd::Many => {
-                let begun = self.now();
-                let all = (1..=MANY).map(|number| (number, 1)).chain([(MANY + 1, MANY - 80)]);
-                let patches = all.map(|(number, first)| patch(&name, number, first, begun));
-                drop(self.append(patches.map(|it| self.record(&it)).collect()).await);
-            }
+            Odd::Many => self.many(&name, MANY).await,
+            Odd::VeryMany => self.many(&name, VERY_MANY).await,
             Odd::LatePart => {
                 self.answered(&name, 1).await;
                 self.0.world.net.sim().leap(LATE);
@@ -113,6 +120,14 @@ impl Actor {
             let parts = (0..100).map(|_| part(&id, read())).collect();
             self.batch_of(parts, With { wants_value: true, ..With::default() }).await;
         }
+    }
+
+    /// Writes many requests, and one that says that most of them are over.
+    async fn many(&self, name: &str, count: u64) {
+        let begun = self.now();
+        let all = (1..=count).map(|number| (number, 1)).chain([(count + 1, count - 80)]);
+        let patches = all.map(|(number, first)| patch(name, number, first, begun));
+        drop(self.append(patches.map(|it| self.record(&it)).collect()).await);
     }
 
     /// Writes a request as no driver would.
@@ -168,8 +183,11 @@ impl Actor {
     }
 }
 
-/// More than are forgotten at a time.
+/// So many that some of them are forgotten.
 const MANY: u64 = 150;
+
+/// More than are forgotten at a time: 64 rows of 32 requests.
+const VERY_MANY: u64 = 2_300;
 
 fn patch(name: &str, number: u64, first_incomplete: u64, first_sent: Timestamp) -> Message {
     Message::EntityPatch(EntityPatch {
