@@ -94,7 +94,10 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         stop_clients(&world, |node| node == LAST);
         liveness::quiet(&sim, &world, healed_us).await;
     }
-    let mut observed = collect::everything(&world, &cluster).await;
+    let mut observed = collect::everything(&world).await;
+    if caught_up {
+        observed.rebuilt = Some(collect::rebuilt(&world, setup.nodes).await);
+    }
     observed.zones = zones;
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();

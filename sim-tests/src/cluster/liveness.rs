@@ -90,7 +90,7 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
 }
 
 /// The tasks that have not read everything.
-async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
+pub(super) async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
     lagging(world, observer, |owner| &owner.progress).await
 }
 

@@ -1,6 +1,6 @@
 //! **Invariant.** A batch is answered whole, or as incomplete and later whole: each complete response has
 //! all parts in their order, what is answered once stays so, and every answer is the one that its part
-//! was given. Once the system has caught up, the last answer to every batch is whole. What is known of a
+//! was given. Once the system has caught up, the last answer to every batch that was asked is whole. What is known of a
 //! batch is kept for a day from its first answer: of one that was answered over a longer time, only that
 //! nothing is made up can be said.
 
@@ -37,7 +37,9 @@ fn look(observed: &Observed) -> Vec<Violation> {
         }
     }
     if observed.after_heal.is_some() {
-        let within_a_day = last.iter().filter(|(name, _)| !long.contains(*name));
+        let asked = asked(observed);
+        let is_judged = |name: &RequestName| asked.contains(name) && !long.contains(name);
+        let within_a_day = last.iter().filter(|(name, _)| is_judged(name));
         found.extend(within_a_day.filter(|(_, last)| !last.is_whole()).map(|(_, last)| {
             let known = last.parts.iter().flatten().count();
             let name = &last.request.name;
@@ -47,6 +49,16 @@ fn look(observed: &Observed) -> Vec<Violation> {
     }
     found.extend(clients(observed));
     found
+}
+
+/// The batches that somebody asked.
+fn asked(observed: &Observed) -> BTreeSet<&RequestName> {
+    let batches = observed.log.messages(Topic::EntityBatches);
+    let names = batches.filter_map(|(_, _, message)| match message {
+        Message::EntityBatch(batch) => Some(&batch.origin.name),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// How long what is known of a batch is kept.
@@ -150,7 +162,7 @@ mod tests {
     use crate::{
         log::{
             LogView,
-            build::{answer_to, log, part_answer, record, request},
+            build::{answer_to, batch, log, part_answer, record, request},
         },
         observed::AfterHeal,
     };
@@ -167,6 +179,8 @@ mod tests {
     #[test]
     fn it_fails_what_is_forgotten_changed_made_up_or_never_whole() {
         assert_eq!(signatures(&[&[Some(1), None]]), ["batches/never-whole"]);
+        let nobody_asked = log(vec![answer_to(1, part(1), updated(1)), complete(&[Some(1), None])]);
+        assert_eq!(signatures_of(nobody_asked), [""; 0]);
         let forgotten = signatures(&[&[Some(1), None], &[None, Some(2)], &[Some(1), Some(2)]]);
         assert_eq!(forgotten, ["batches/forgotten"]);
         let changed = signatures(&[&[Some(1), Some(2)], &[Some(2), Some(2)]]);
@@ -178,7 +192,7 @@ mod tests {
     #[test]
     fn of_a_batch_that_was_answered_over_days_it_says_only_what_is_made_up() {
         let later = |messages: Vec<Message>| {
-            let mut log = log(vec![answer_to(1, part(1), updated(1))]);
+            let mut log = log(vec![batch(1), answer_to(1, part(1), updated(1))]);
             for (offset, message) in (1..).zip(messages) {
                 let record = record(offset, &message);
                 let time = record.time.plus(Duration::from_secs(25 * 3_600));
@@ -210,7 +224,7 @@ mod tests {
 
     fn signatures(responses: &[&[Option<u64>]]) -> Vec<String> {
         let mut messages =
-            vec![answer_to(1, part(1), updated(1)), answer_to(1, part(2), updated(2))];
+            vec![batch(1), answer_to(1, part(1), updated(1)), answer_to(1, part(2), updated(2))];
         messages.extend(responses.iter().map(|parts| complete(parts)));
         signatures_of(log(messages))
     }

@@ -20,7 +20,7 @@ pub(super) const ORACLE: Oracle =
 const ROW: u8 = 1;
 
 fn look(observed: &Observed) -> Vec<Violation> {
-    let stores = observed.stores.iter().chain(&observed.rebuilt);
+    let stores = observed.stores.iter().chain(observed.rebuilt.iter().flatten());
     stores.filter_map(|store| compare(observed, store)).collect()
 }
 
