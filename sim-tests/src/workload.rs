@@ -115,7 +115,7 @@ pub enum Odd {
     Many,
     /// More of them than are forgotten at a time.
     VeryMany,
-    /// A part of a batch is answered when nobody waits for it any more.
+    /// Parts of many batches are answered and no others; one more when nobody waits for it any more.
     LatePart,
     /// A node is told to leave, and begins again.
     Leave,

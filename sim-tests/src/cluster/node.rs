@@ -11,7 +11,7 @@ use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaSt
 use tidelog_runtime::{LocalQueries, LocalService, Settings, TaskState, Watch, run_watched};
 
 use super::{queries::Directory, tap::Tap};
-use crate::recorder::Recorder;
+use crate::{dice::Dice, recorder::Recorder};
 
 /// The services of a node.
 pub(super) fn services() -> Vec<LocalService> {
@@ -43,7 +43,7 @@ pub(super) async fn run(
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
-    let settings = Settings::default();
+    let settings = temper(boot.net.sim().seed(), &boot.name);
     let services = services();
     let mut running = FuturesUnordered::new();
     for service in &services {
@@ -55,6 +55,17 @@ pub(super) async fn run(
         if let Err(error) = ended {
             return boot.net.sim().event(&boot.name, "ends", &error.to_string());
         }
+    }
+}
+
+/// Some nodes have small batches, some commit seldom, and some take their time before they try again.
+fn temper(seed: u64, name: &str) -> Settings {
+    let mut dice = Dice::new(seed, &format!("settings of {name}"));
+    Settings {
+        commit_interval: Duration::from_millis(*dice.one(&[20, 20, 20, 5, 200])),
+        batch_records_max: *dice.one(&[10_000, 10_000, 10_000, 10]),
+        retry_delay: Duration::from_millis(*dice.one(&[100, 100, 100, 3_000])),
+        ..Settings::default()
     }
 }
 

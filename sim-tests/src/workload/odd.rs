@@ -23,9 +23,9 @@ pub(super) fn steps(seed: u64, size: Size) -> Vec<Step> {
         let client = u32::try_from(dice.below(u64::from(size.clients))).expect("few");
         steps.push(step(dice.below(size.length_ms.max(1)), client, odd));
     }
-    if dice.percent(10) {
+    if dice.percent(30) {
         // One after the other, each while others still take over from the one before.
-        let (mut at_ms, pause) = (dice.below(size.length_ms.max(1)), 1 + dice.below(200));
+        let (mut at_ms, pause) = (dice.below(size.length_ms.max(1)), *dice.one(&[100, 400, 1_500]));
         for client in 0..8 {
             steps.push(step(at_ms, client, Odd::Leave));
             at_ms += dice.below(pause);
@@ -51,7 +51,7 @@ fn of_seed(dice: &mut Dice) -> Vec<Odd> {
             Odd::LatePart,
         ]));
     }
-    if dice.percent(4) {
+    if dice.percent(10) {
         odd.push(Odd::Large);
     }
     if dice.percent(3) {

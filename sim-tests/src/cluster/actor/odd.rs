@@ -24,6 +24,9 @@ use crate::workload::{DATABASE, Odd, zone_id};
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Batches of which one part is answered: in some partition more than are given up at once.
+const BATCHES: u32 = 80;
+
 /// How much later a part of a batch is that is late: longer than it is waited for.
 const LATE: Duration = Duration::from_secs(40);
 
@@ -87,9 +90,11 @@ impl Actor {
             Odd::Many => self.many(&name, MANY).await,
             Odd::VeryMany => self.many(&name, VERY_MANY).await,
             Odd::LatePart => {
-                self.answered(&name, 1).await;
+                let names = (0..BATCHES).map(|number| format!("{name}-{number}"));
+                let first: Vec<_> = names.map(|name| self.answer(&name, 1)).collect();
+                drop(self.append(first).await);
                 self.0.world.net.sim().leap(LATE);
-                self.answered(&name, 2).await;
+                drop(self.append(vec![self.answer(&format!("{name}-0"), 2)]).await);
             }
             Odd::Leave | Odd::Leap(_) => unreachable!("it happens around clients"),
         }
@@ -136,8 +141,8 @@ impl Actor {
         drop(self.append(vec![record]).await);
     }
 
-    /// Writes the answer to a part of a batch that nobody asked for.
-    async fn answered(&self, name: &str, number: u32) {
+    /// The answer to a part of a batch that nobody asked for.
+    fn answer(&self, name: &str, number: u32) -> Append {
         let problem = Problem::new(ProblemKind::NotFound, "nobody asked");
         let response = PartialResponse {
             request: origin(name, 1, 1, Timestamp::from_millis(1)).request(),
@@ -156,7 +161,7 @@ impl Actor {
             time: self.now(),
             remember: Remember::No,
         };
-        drop(self.append(vec![self.record(&Message::PartialResponse(response))]).await);
+        self.record(&Message::PartialResponse(response))
     }
 
     fn record(&self, message: &Message) -> Append {
