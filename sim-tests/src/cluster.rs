@@ -18,7 +18,7 @@ use tidelog_driver::With;
 use tidelog_io_sim::{
     Net, Sim,
     client::ClientSettings,
-    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes, Role},
+    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Host, Nodes, Process, Role},
     wire::{BrokerId, ClientId, Node},
 };
 
@@ -77,13 +77,14 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let clients: BTreeMap<u32, Actor> = (0..setup.workload.clients)
         .map(|it| (it, Actor::start(&world, &format!("app{it}"), CLIENTS_FROM + 1 + it)))
         .collect();
+    world.recorder.look().processes = processes(&world, &cluster);
     sleep(Duration::from_millis(200)).await;
 
     let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
     work(&world, &setup, &clients).await;
     chaos.heal();
     let healed_us = sim.now_us();
-    let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
+    let after_heal = liveness::wait(&sim, &world, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
     let mut zones = None;
     if caught_up {
@@ -112,6 +113,12 @@ async fn start_brokers(net: &Net, layout: Layout, brokers: u32) -> Cluster {
     let cluster = Cluster::start(net, settings);
     cluster.create_topics().await;
     cluster
+}
+
+fn processes(world: &World, cluster: &Cluster) -> Vec<Process> {
+    let brokers = cluster.brokers().values().map(Host::process);
+    let brokers = brokers.chain([cluster.controller().process()]).cloned();
+    brokers.chain(world.nodes.list().into_iter().map(|node| world.nodes.process(node))).collect()
 }
 
 fn start_node(world: &World, number: u32) {
