@@ -1,5 +1,7 @@
 //! `bench`: how fast runs are on one core, in CPU time.
 
+mod bare;
+
 use clap::Args;
 use serde::Serialize;
 use tidelog_sim_tests::{Run, Scenario};
@@ -17,7 +19,15 @@ pub(super) struct BenchArgs {
 /// The seeds of the benchmark: always the same.
 const FIRST_SEED: u64 = 1_000;
 
-/// What the benchmark measures, with what it is to be at least.
+/// What the benchmark measures.
+#[derive(Debug, Serialize)]
+struct Figures {
+    scenarios: Vec<Measured>,
+    /// Messages that madsim alone carries to and fro in a second of CPU time: what is left of it is ours.
+    madsim_messages_per_second: f64,
+}
+
+/// A scenario, with what it is to be at least.
 #[derive(Debug, Serialize)]
 struct Measured {
     scenario: &'static str,
@@ -29,16 +39,17 @@ struct Measured {
 }
 
 pub(super) fn main(args: &BenchArgs, json: bool) -> Result<Found, WrongCall> {
-    let measured: Vec<_> = ["cluster", "calm"]
+    let scenarios: Vec<_> = ["cluster", "calm"]
         .iter()
         .filter_map(|name| Scenario::of_name(name))
         .map(|scenario| measure(scenario, args.count))
         .collect();
+    let figures = Figures { scenarios, madsim_messages_per_second: bare() };
     if json {
-        println!("{}", serde_json::to_string(&measured).expect("texts and numbers"));
+        println!("{}", serde_json::to_string(&figures).expect("texts and numbers"));
         return Ok(Found::Nothing);
     }
-    for it in &measured {
+    for it in &figures.scenarios {
         println!(
             "{}: {} seeds, {} events in {:.1} s of CPU time: {:.0} events/s (to be 300000), {:.0} \
              virtual seconds a second (to be 50)",
@@ -50,7 +61,16 @@ pub(super) fn main(args: &BenchArgs, json: bool) -> Result<Found, WrongCall> {
             it.virtual_per_real
         );
     }
+    let alone = figures.madsim_messages_per_second;
+    println!("madsim alone, messages to and fro between two machines: {alone:.0} messages/s");
     Ok(Found::Nothing)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
+fn bare() -> f64 {
+    let begun = cpu_seconds();
+    let messages = bare::messages();
+    messages as f64 / (cpu_seconds() - begun).max(0.001)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates are rounded anyway")]

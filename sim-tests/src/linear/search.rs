@@ -41,7 +41,7 @@ pub(super) fn search(prepared: &Prepared<'_>, hints: &Hints) -> Verdict {
 }
 
 /// States that are looked at before the search gives up.
-const STEPS_MAX: u32 = 100_000;
+const STEPS_MAX: u32 = 20_000;
 
 struct Search<'p, 'h> {
     prepared: &'p Prepared<'h>,
