@@ -38,8 +38,10 @@ fn a_batch_without_an_answer_is_sent_again_with_its_sequence() {
 
 #[test]
 fn a_batch_that_is_never_answered_ends_unknown_and_one_that_was_never_taken_fails() {
-    for (answer, is_unknown) in [(None, true), (Some(wire::ErrorCode::NotLeaderOrFollower), false)]
-    {
+    use wire::ErrorCode::{NotEnoughReplicas, NotLeaderOrFollower};
+    // A leader that has it, and loses the partition, answers as one that never led.
+    let cases = [(None, true), (Some(NotLeaderOrFollower), true), (Some(NotEnoughReplicas), false)];
+    for (answer, is_unknown) in cases {
         let scripted = Scripted::new(move |request, _| match request {
             Request::Produce(_) => answer.map(scripted::not_appended),
             Request::InitProducerId(_) => Some(Reply::InitProducerId(Ok(ONE))),
