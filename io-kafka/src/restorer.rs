@@ -28,8 +28,8 @@ use tidelog_core::{
 use tracing::warn;
 
 use crate::{
-    Settings, context::Logging, error::session_error, leases::SessionNumber, record,
-    transport::Shared,
+    Settings, context::Logging, error::session_error, leases::SessionNumber,
+    member::GroupConsumer, record, transport::Shared,
 };
 
 /// How long one call waits before it is looked whether anybody still wants its outcome.
@@ -79,10 +79,15 @@ pub(crate) struct Restorer {
 
 impl Restorer {
     /// Starts the thread. It tells `done` what it has restored, with the ticket of the request.
+    ///
+    /// The committed positions are those of the very coordinator that gives the member its partitions, so
+    /// it is the member that asks: a client of its own may be sent to a broker that has lost the group
+    /// without knowing, and to which nobody commits any more.
     pub(crate) fn start<S: Store>(
         shared: &Arc<Shared<S>>,
         spec: &'static Spec,
         session: SessionNumber,
+        member: Arc<GroupConsumer>,
         done: impl Fn(u64, Result<Caught<S::Tables>, SessionError>) + Send + 'static,
     ) -> Result<Self, SessionError> {
         let failed = |error: KafkaError| session_error("a consumer for restoring", &error);
@@ -95,6 +100,7 @@ impl Restorer {
             spec,
             shared: Arc::clone(shared),
             session,
+            member,
             committed: committed.map_err(failed)?,
             heads: heads.map_err(failed)?,
             stop: Arc::clone(&stop),
@@ -145,6 +151,8 @@ struct Work<S> {
     spec: &'static Spec,
     shared: Arc<Shared<S>>,
     session: SessionNumber,
+    /// Knows whom the group is coordinated by.
+    member: Arc<GroupConsumer>,
     /// Sees what is committed.
     committed: BaseConsumer<Logging>,
     /// Sees what is written, committed or not.
@@ -198,7 +206,7 @@ impl<S: Store> Work<S> {
             for topic in &topics {
                 list.add_partition(topic, record::number(partition));
             }
-            match self.committed.committed_offsets(list, PATIENCE) {
+            match self.member.committed_offsets(list, PATIENCE) {
                 Ok(list) => {
                     let of = |topic: &String| {
                         let found = list.find_partition(topic, record::number(partition))?;

@@ -131,7 +131,9 @@ impl Outcome {
             Some(first) => {
                 text += &format!("VIOLATION {first}\n");
                 if let more @ 1.. = self.violations.len() - 1 {
-                    text += &format!("and {more} more after it\n");
+                    let signatures = self.violations.iter().skip(1).map(|it| &*it.signature);
+                    let kinds = signatures.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+                    text += &format!("and {more} more after it: {}\n", kinds.join(", "));
                 }
             }
         }

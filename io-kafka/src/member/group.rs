@@ -24,7 +24,7 @@ use tidelog_core::{PartitionId, Spec};
 use crate::{Settings, context, record};
 
 /// A consumer that wakes the thread when it has something.
-pub(super) type GroupConsumer = StreamConsumer<GroupContext, NoTasks>;
+pub(crate) type GroupConsumer = StreamConsumer<GroupContext, NoTasks>;
 
 /// News of the group.
 #[derive(Debug)]

@@ -84,8 +84,8 @@ impl<S: Store> Equipment<S> {
         let settings = &self.shared.settings;
         let context = GroupContext::new(settings, self.spec, tell_news);
         let config = settings.member_consumer(self.spec.name, &self.name);
-        let consumer: GroupConsumer = match config.create_with_context(context) {
-            Ok(consumer) => consumer,
+        let consumer: Arc<GroupConsumer> = match config.create_with_context(context) {
+            Ok(consumer) => Arc::new(consumer),
             Err(error) => {
                 return drop(joined.send(Err(session_error("a consumer", &error))));
             }
@@ -104,7 +104,7 @@ impl<S: Store> Equipment<S> {
     /// Ends what a predecessor has left open, and asks the group for partitions.
     fn join<'a>(
         &self,
-        consumer: &'a GroupConsumer,
+        consumer: &'a Arc<GroupConsumer>,
         news: mpsc::Receiver<group::News>,
         is_wanted: impl Fn() -> bool,
     ) -> Result<Member<'a, S>, SessionError> {
@@ -114,7 +114,7 @@ impl<S: Store> Equipment<S> {
         let session = self.shared.session_number();
         let to_self = Link::new(self.to_self.clone(), thread::current());
         let restorer =
-            Restorer::start(&self.shared, self.spec, session, move |ticket, outcome| {
+            Restorer::start(&self.shared, self.spec, session, Arc::clone(consumer), move |ticket, outcome| {
                 to_self.send(Command::Restored { ticket, outcome });
             })?;
         let to_self = Link::new(self.to_self.clone(), thread::current());

@@ -120,11 +120,14 @@ impl Shared {
         if let Some(draw) = sim.fault(FaultKind::RequestDelayed, self.there) {
             state.stall(now + draw.millis("delay", 2, 2_000));
         }
-        if let Some(draw) = sim.fault(FaultKind::RequestDuplicated, self.there) {
+        // Only what is sent at once is there twice, and in front of a break.
+        let is_sent = state.sender.is_some()
+            && state.stalled_until.is_none()
+            && !self.net.is_cut(self.from, self.to);
+        let may = |_| is_sent;
+        if let Some(draw) = sim.fault_if(FaultKind::RequestDuplicated, self.there, may) {
             stray(request.clone(), draw.millis("later", 0, 500));
         }
-        // Only what is sent at once is in front of the break.
-        let is_sent = state.sender.is_some() && state.stalled_until.is_none();
         if is_sent && let Some(draw) = sim.fault(FaultKind::ConnectionReset, self.there) {
             state.break_at(now + draw.millis("reset", 1, 5));
         }

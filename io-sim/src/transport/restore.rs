@@ -16,6 +16,14 @@ use crate::client::{Chunk, Cluster, Failure, Place, Which};
 /// How long one fetch of the changelog waits for the last stable offset to move.
 const FETCH_WAIT: Duration = Duration::from_millis(100);
 
+/// The two that are asked: whoever coordinates the group, and whoever leads partitions. The offsets are
+/// those of the very coordinator that gave the task, as with librdkafka, where both are one client's: another
+/// one may be one of yesterday, which knows nothing of what the group has committed since.
+pub(super) struct Asked<'a> {
+    pub(super) coordinator: &'a Cluster,
+    pub(super) cluster: &'a Cluster,
+}
+
 /// Restores a task. It changes nothing but the store, which then knows more of the changelog: it can be
 /// dropped at any time.
 ///
@@ -24,7 +32,7 @@ const FETCH_WAIT: Duration = Duration::from_millis(100);
 /// offsets what they are is before that mark, though perhaps behind a last stable offset that has still
 /// to get there.
 pub(super) async fn restore<S: Store>(
-    cluster: &Cluster,
+    asked: Asked<'_>,
     store: &S,
     group: &str,
     spec: &'static Spec,
@@ -32,8 +40,9 @@ pub(super) async fn restore<S: Store>(
 ) -> Result<Restored<S::Tables>, SessionError> {
     let task = TaskId { service: spec.name, partition };
     let places: Vec<Place> = spec.inputs.iter().map(|topic| (*topic, partition)).collect();
-    let fetch = async || cluster.committed(group, &places).await;
-    let committed = cluster
+    let Asked { coordinator, cluster } = asked;
+    let fetch = async || coordinator.committed(group, &places).await;
+    let committed = coordinator
         .patiently(fetch)
         .await
         .map_err(|failure| lost("the group's offsets", (spec.inputs[0], partition), &failure))?;

@@ -32,6 +32,8 @@ pub struct SimSession<S: Store> {
     spec: &'static Spec,
     group: String,
     cluster: Cluster,
+    /// The member's: it knows whom the group is coordinated by.
+    membership: Cluster,
     member: Member,
     fetcher: Fetcher,
     committer: Committer,
@@ -54,7 +56,8 @@ impl<S: Store> SimSession<S> {
         let group = home.names.group(spec.name);
         let name = format!("{}-{}-{}", group, home.name, ordinal.number());
         let instance = home.settings.static_members.then(|| name.clone());
-        let member = Member::join(home.connect(spec, "member"), group.clone(), instance);
+        let membership = home.connect(spec, "member");
+        let member = Member::join(membership.clone(), group.clone(), instance);
         let fetcher = Fetcher::start(cluster.clone());
         let producing = home.connect(spec, "producer");
         let producer = TransactionalProducer::new(producing.clone(), name.into());
@@ -67,6 +70,7 @@ impl<S: Store> SimSession<S> {
             spec,
             group,
             cluster,
+            membership,
             member,
             fetcher,
             committer,
@@ -207,7 +211,8 @@ impl<S: Store> Session for SimSession<S> {
         settled
             .unwrap_or_else(|| Err(SessionError::Lost("its producer cannot begin anew".into())))?;
         let (store, group) = (&*self.home.store, &self.group);
-        let restored = restore::restore(&self.cluster, store, group, self.spec, partition).await?;
+        let asked = restore::Asked { coordinator: &self.membership, cluster: &self.cluster };
+        let restored = restore::restore(asked, store, group, self.spec, partition).await?;
         self.home.board.restored(self.owner, self.task(partition), &restored.positions);
         for (topic, from) in &restored.positions {
             let place = (*topic, partition);
