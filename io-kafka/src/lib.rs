@@ -72,6 +72,7 @@ mod member;
 mod owners;
 mod record;
 mod restorer;
+mod roll;
 mod session;
 mod settings;
 mod snapshots;

@@ -196,6 +196,7 @@ impl<S: Store> Member<'_, S> {
                         self.shared.board.restoring(self.session, self.task(partition));
                         self.tell(Told::Assigned(partition));
                     }
+                    self.shared.roll.answer(self.session, self.spec.name);
                 }
                 group::News::Revoked(partitions) => {
                     info!(service = %self.spec.name, ?partitions, "partitions are to be given away");
@@ -205,6 +206,7 @@ impl<S: Store> Member<'_, S> {
                     }
                 }
                 group::News::Lost(partitions) => {
+                    self.shared.roll.over(self.session);
                     warn!(service = %self.spec.name, ?partitions, "partitions were lost");
                     for partition in partitions {
                         self.stop_reading(partition);

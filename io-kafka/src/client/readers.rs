@@ -21,7 +21,7 @@ use tidelog_core::{
 };
 use tracing::{debug, warn};
 
-use super::GLANCE;
+use super::{GLANCE, closed};
 use crate::{Settings, clock, context::Logging, error::is_refusal, record};
 
 /// Reads at one time.
@@ -65,8 +65,8 @@ pub(super) enum Job {
     Stop,
 }
 
-/// All readers of a client.
-pub(super) struct Readers {
+/// The readers of a client.
+pub(crate) struct Readers {
     settings: Arc<Settings>,
     pool: Arc<Mutex<Pool>>,
 }
@@ -86,8 +86,19 @@ struct Idle {
 }
 
 impl Readers {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: Arc::new(settings.clone()), pool: Arc::default() }
+    }
+
+    /// The first offset of a partition, and the one after the last.
+    pub(crate) async fn bounds(
+        &self,
+        topic: Topic,
+        partition: PartitionId,
+    ) -> Result<(Offset, Offset), ClientError> {
+        let (reply, bounds) = oneshot::channel();
+        self.give(Job::Bounds { topic, partition, reply })?;
+        bounds.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Gives a job to the reader that fits best.

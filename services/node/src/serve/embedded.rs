@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tidelog_core::{Layout, Service, port::TaskId};
-use tidelog_gateway::Metrics;
+use tidelog_gateway::{Metrics, Readiness};
 use tidelog_io_local::LocalLog;
 use tidelog_runtime::{LocalQueries, Settings};
 
@@ -29,7 +29,8 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
     let log = LocalLog::open(&settings.data, tidelog_io_local::Settings::new(layout))?;
     let usual = usual_services(settings);
     let health = Arc::new(Health::of(tasks(&usual, layout)));
-    let readiness = health.readiness();
+    let asked = Arc::clone(&health);
+    let readiness = Readiness::of(move || asked.ailments());
     let of_runner = Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
     let (workers, failed) =
         Workers::start(&log.transport(), usual, &of_runner, &Patience::None, &health)?;

@@ -178,13 +178,13 @@ impl Drop for Over<'_> {
 }
 
 /// Starts a node, and waits until it is ready.
-fn start(brokers: &str, prefix: &str, data: &Path) -> Node {
+pub(crate) fn start(brokers: &str, prefix: &str, data: &Path) -> Node {
     let flags = flags(brokers, prefix);
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     Node::start_with(data, &flags)
 }
 
-fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
+pub(crate) fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
     let mut command = tidelog();
     command.arg("serve").arg("--data").arg(data).args(flags(brokers, prefix));
     command
@@ -245,7 +245,7 @@ fn assert_away(reply: &Reply) {
     assert_eq!(reply.header("retry-after"), Some("1"));
 }
 
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "it never came to be");
@@ -254,22 +254,22 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// A prefix that no other test has.
-fn prefix() -> String {
+pub(crate) fn prefix() -> String {
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis());
     format!("node-{now:x}-{}-", PREFIXES.fetch_add(1, Ordering::Relaxed))
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
 
 /// A node that need not be ready.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::null()).spawn().expect("the binary starts"))
     }
 
