@@ -83,6 +83,8 @@ struct Member<'a, S: Store> {
     commit: Option<Pending>,
     /// Commands that wait for its end.
     deferred: VecDeque<Command<S::Tables>>,
+    /// When it was last told what keeps reading waiting.
+    troubled_at: Option<Instant>,
     /// Since when the runner has not taken what was read.
     full_since: Option<Instant>,
     /// Whether the broker is not asked for records, because of that.

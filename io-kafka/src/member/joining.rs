@@ -145,6 +145,7 @@ impl<S: Store> Equipment<S> {
             commits: 0,
             commit: None,
             deferred: VecDeque::new(),
+            troubled_at: None,
             full_since: None,
             is_held_back: false,
             is_over: false,

@@ -37,6 +37,9 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// group can be answered.
 const HOLD_BACK_AFTER: Duration = Duration::from_millis(500);
 
+/// How long what keeps reading waiting is not told again.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
 /// A partition that is read.
 pub(super) struct Reader {
     ticket: u64,
@@ -199,8 +202,12 @@ impl<S: Store> Member<'_, S> {
             }
         } else if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             debug!(service = %self.spec.name, "no broker can be reached: reading waits");
+        } else if self.troubled_at.is_none_or(|at| at.elapsed() >= TOLD_AGAIN_AFTER) {
+            self.troubled_at = Some(Instant::now());
+            warn!(service = %self.spec.name, %error, "reading waits, and goes on when it can");
         } else {
-            warn!(service = %self.spec.name, %error, "reading goes on");
+            // A broker that is away is told of by each of its connections, several times a second.
+            debug!(service = %self.spec.name, %error, "reading waits, and goes on when it can");
         }
     }
 

@@ -18,7 +18,11 @@ use tidelog_io_local::FjallStore;
 use tidelog_runtime::{LocalQueries, Settings};
 use tokio::{net::TcpListener, sync::watch};
 
-use self::{brokers::Brokers, folder::Folder, queries::ClusterQueries};
+use self::{
+    brokers::{Brokers, WantedTopics},
+    folder::Folder,
+    queries::ClusterQueries,
+};
 use super::{
     Error,
     health::Health,
@@ -50,7 +54,9 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let names = services.iter().map(|service| service.spec().name).collect();
     let readiness = readiness(transport.clone(), names, Arc::clone(&health));
     let of_brokers = transport.clone();
-    let brokers = Brokers::watch(&kafka, cluster.create_topics, move || of_brokers.figures())?;
+    let topics =
+        WantedTopics { create: cluster.create_topics, change_stream: settings.change_stream };
+    let brokers = Brokers::watch(&kafka, topics, move || of_brokers.figures())?;
     let of_runner = Settings { commit_interval: cluster.commit_interval, ..Settings::default() };
     // Nobody joins before there is something to join.
     let patience = Patience::Endless { join_when: brokers.are_there() };
