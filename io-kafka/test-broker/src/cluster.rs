@@ -1,5 +1,7 @@
 //! Brokers that can be killed and started again.
 
+use std::fs;
+
 use crate::{
     Failure, Flavour,
     installation::Installation,
@@ -124,6 +126,22 @@ impl Cluster {
     pub fn evict(&mut self, group: &str) {
         let evicted = self.living().and_then(|it| it.ask(&format!("evict {group}")));
         evicted.expect("a broker that takes members out of groups");
+    }
+
+    /// What the brokers have written down of groups and transactions, a line for each, in the order in which
+    /// it was written: see `installation/Ledger.java`. To be asked for when all is in sync.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be read.
+    pub fn ledger(&mut self) -> Vec<String> {
+        let home = self.homes.first().expect("a cluster has a node");
+        let file = home.folder().join("ledger");
+        let command = format!("ledger {}\t{}", home.data().display(), file.display());
+        let told = self.living().and_then(|it| it.ask(&command));
+        told.expect("a broker that can read its files");
+        let text = fs::read_to_string(file).expect("what the broker has written");
+        text.lines().map(str::to_owned).collect()
     }
 
     fn try_settle(&mut self) -> Result<(), String> {

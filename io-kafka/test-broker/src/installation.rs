@@ -15,7 +15,10 @@ use crate::{
 const POM: &str = include_str!("installation/pom.xml");
 const JARS: &str = include_str!("installation/jars.txt");
 const PROPERTIES: &str = include_str!("installation/broker.properties");
-const SOURCE: &str = include_str!("installation/TestBroker.java");
+const SOURCES: [(&str, &str); 2] = [
+    ("TestBroker.java", include_str!("installation/TestBroker.java")),
+    ("Ledger.java", include_str!("installation/Ledger.java")),
+];
 
 /// A folder with everything that it takes to start a broker.
 #[derive(Clone, Debug)]
@@ -36,8 +39,9 @@ impl Installation {
             }
         }
         // What is made of other sources is another installation.
-        let sources = blake3::hash([POM, JARS, PROPERTIES, SOURCE].concat().as_bytes());
-        let name = format!("kafka-{}", &sources.to_hex()[..12]);
+        let sources = SOURCES.map(|(_, text)| text).concat();
+        let made_of = blake3::hash([POM, JARS, PROPERTIES, &sources].concat().as_bytes());
+        let name = format!("kafka-{}", &made_of.to_hex()[..12]);
         let installation = Self { folder: target().join("tmp").join(name) };
         installation.make().map_err(|reason| {
             let folder = installation.folder.display();
@@ -120,10 +124,13 @@ impl Installation {
     }
 
     fn compile(&self) -> Result<(), String> {
-        write(&self.path("TestBroker.java"), SOURCE)?;
+        for (name, text) in SOURCES {
+            write(&self.path(name), text)?;
+        }
         let lib = format!("{}/*", self.path("lib").display());
         run(Command::new("javac")
-            .args(["-cp", &lib, "-d", "classes", "TestBroker.java"])
+            .args(["-cp", &lib, "-d", "classes"])
+            .args(SOURCES.map(|(name, _)| name))
             .current_dir(&self.folder))?;
         run(Command::new("jar")
             .args(["cf", "broker.jar", "-C", "classes", "."])

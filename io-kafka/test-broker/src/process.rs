@@ -38,7 +38,7 @@ impl Home {
         transactions: Transactions,
     ) -> Result<Self, String> {
         let folder = folder()?;
-        let data = folder.path().join("data");
+        let data = folder.path().join(DATA);
         copy(&installation.template(transactions), &data).map_err(|error| error.to_string())?;
         let port = free_ports::<1>()?[0];
         let lines = format!("{}{ALONE}", listeners(port, 0));
@@ -57,7 +57,7 @@ impl Home {
             (1..).zip(controllers).map(|(n, port)| format!("{n}@{}", address(*port))).collect();
         let home = |(number, (port, controller)): (u32, (&u16, &u16))| {
             let folder = folder()?;
-            let data = folder.path().join("data");
+            let data = folder.path().join(DATA);
             let lines = format!(
                 "{}node.id={number}\ncontroller.quorum.voters={}\n{THREE}",
                 listeners(*port, *controller),
@@ -69,6 +69,16 @@ impl Home {
             Ok(Self { installation, properties, port: *port, folder })
         };
         (1..).zip(brokers.iter().zip(controllers)).map(home).collect()
+    }
+
+    /// Its folder, with room for other files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder in it.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join(DATA)
     }
 
     pub(crate) fn address(&self) -> String {
@@ -157,6 +167,9 @@ impl Drop for Process {
         drop(self.child.wait());
     }
 }
+
+/// The data folder in the folder of a broker.
+const DATA: &str = "data";
 
 /// One node holds everything, and nobody is waited for.
 pub(crate) const ALONE: &str = "\

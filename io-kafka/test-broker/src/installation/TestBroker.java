@@ -35,9 +35,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * Started with an address and the arguments of kafka.Kafka it runs a broker at that address; with an
  * address alone it talks to the broker that is there. It says "ready" once the broker answers. Then it
  * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "settle NODES" waits
- * until all of so many nodes are in sync, "warm" takes a broker through its first transaction, "stop"
- * stops it in good order. When its input ends, because
- * whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
+ * until all of so many nodes are in sync, "ledger DATA<tab>FILE" writes what a {@link Ledger} has of the
+ * data folder, "warm" takes a broker through its first transaction, "stop" stops it in good order. When its
+ * input ends, because whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
  */
 public final class TestBroker {
     public static void main(String[] arguments) throws Exception {
@@ -100,6 +100,9 @@ public final class TestBroker {
                 evict(address, line.substring("evict ".length()));
             } else if (line.startsWith("settle ")) {
                 settle(address, Integer.parseInt(line.substring("settle ".length())));
+            } else if (line.startsWith("ledger ")) {
+                String[] paths = line.substring("ledger ".length()).split("\t");
+                Ledger.write(Path.of(paths[0]), Path.of(paths[1]));
             } else if (line.equals("warm")) {
                 warm(address);
             } else {
