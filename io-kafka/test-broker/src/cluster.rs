@@ -1,11 +1,11 @@
 //! Brokers that can be killed and started again.
 
-use std::fs;
+use std::{fs, io, path::Path};
 
 use crate::{
     Failure, Flavour,
     installation::Installation,
-    process::{Home, Process},
+    process::{Home, Process, copy},
 };
 
 /// How often brokers are started whose ports somebody else was quicker to take.
@@ -142,6 +142,18 @@ impl Cluster {
         told.expect("a broker that can read its files");
         let text = fs::read_to_string(file).expect("what the broker has written");
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// Copies the files of all nodes, dead or alive, for somebody to look at.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be copied.
+    pub fn copy_to(&self, folder: &Path) -> io::Result<()> {
+        for (node, home) in self.homes.iter().enumerate() {
+            copy(&home.data(), &folder.join(format!("broker-{node}")))?;
+        }
+        Ok(())
     }
 
     fn try_settle(&mut self) -> Result<(), String> {

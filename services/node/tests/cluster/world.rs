@@ -121,6 +121,10 @@ impl Drop for World {
             let last: Vec<_> = last.into_iter().rev().collect();
             eprintln!("what {} said last:\n{}", member.url(), last.join("\n"));
         }
-        eprintln!("all of it is in {}", folder.keep().display());
+        let folder = folder.keep();
+        if let Err(error) = self.cluster.copy_to(&folder) {
+            eprintln!("what the brokers have could not be kept: {error}");
+        }
+        eprintln!("all of it, and what the brokers have, is in {}", folder.display());
     }
 }
