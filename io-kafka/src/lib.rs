@@ -59,6 +59,7 @@
 //! [`Store`]: tidelog_core::port::Store
 
 mod board;
+mod bounds;
 mod browser;
 mod changelog;
 mod client;

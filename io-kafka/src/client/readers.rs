@@ -22,7 +22,7 @@ use tidelog_core::{
 use tracing::{debug, warn};
 
 use super::{GLANCE, closed};
-use crate::{Settings, clock, context::Logging, error::is_refusal, record};
+use crate::{Settings, bounds, clock, context::Logging, error::is_refusal, record};
 
 /// Reads at one time.
 const READERS_MAX: usize = 256;
@@ -294,14 +294,12 @@ impl Reader {
         topic: Topic,
         partition: PartitionId,
     ) -> Result<(Offset, Offset), ClientError> {
-        let (name, number) = (self.settings.topic(topic), record::number(partition));
+        let name = self.settings.topic(topic);
         let deadline = Instant::now() + self.settings.request_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let error = match self.consumer.fetch_watermarks(&name, number, left) {
-                Ok((start, end)) => {
-                    return Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))));
-                }
+            let error = match bounds::bounds(self.consumer.client(), &name, partition, left) {
+                Ok(bounds) => return Ok(bounds),
                 Err(error) => error,
             };
             let is_refused = error.rdkafka_error_code().is_some_and(is_refusal);

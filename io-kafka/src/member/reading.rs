@@ -22,6 +22,7 @@ use tracing::{debug, error, warn};
 
 use super::Member;
 use crate::{
+    bounds,
     error::{is_refusal, session_error},
     record,
     session::Told,
@@ -218,10 +219,11 @@ impl<S: Store> Member<'_, S> {
             for (topic, position) in &reader.positions {
                 let name = self.settings.topic(*topic);
                 let timeout = self.settings.request_timeout;
-                let marks =
-                    self.consumer.fetch_watermarks(&name, record::number(*partition), timeout);
+                let client = self.consumer.client();
+                let ask = || bounds::bounds(client, &name, *partition, timeout);
+                // Leaders may have moved since they were heard of.
+                let marks = ask().or_else(|_| ask());
                 let (start, _) = marks.map_err(|error| session_error(&name, &error))?;
-                let start = Offset(record::unsigned(start));
                 if *position < start {
                     lost.push((reader.ticket, *partition, *topic, *position, start));
                 }

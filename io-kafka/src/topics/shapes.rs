@@ -7,7 +7,7 @@ use rdkafka::metadata::Metadata;
 use tidelog_core::{Offset, PartitionId, Topic};
 
 use super::{Difference, Topics, TopicsError};
-use crate::record;
+use crate::bounds;
 
 /// What a topic looks like.
 #[derive(Clone, Copy)]
@@ -38,11 +38,13 @@ impl Topics {
     /// If the brokers do not say.
     pub fn end(&self, topic: Topic, partition: PartitionId) -> Result<Offset, TopicsError> {
         let name = self.settings.topic(topic);
-        let number = record::number(partition);
         let timeout = self.settings.request_timeout;
-        let marks = self.admin.inner().fetch_watermarks(&name, number, timeout);
-        let (_, end) = marks.map_err(|error| self.failed("asked for their ends", &error))?;
-        Ok(Offset(record::unsigned(end)))
+        let ask = || bounds::bounds(self.admin.inner(), &name, partition, timeout);
+        // Leaders may have moved since they were heard of.
+        let (_, end) = ask()
+            .or_else(|_| ask())
+            .map_err(|error| self.failed("asked for their ends", &error))?;
+        Ok(end)
     }
 
     /// What of the topics keeps a node from working: one is not there, or has another number of
