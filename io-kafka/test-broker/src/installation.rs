@@ -210,7 +210,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Runs a command to its end.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

@@ -15,6 +15,7 @@
 //! tests pass over; where `CI` is `true` they fail.
 
 mod cluster;
+mod guarded;
 mod installation;
 mod process;
 
@@ -24,7 +25,10 @@ use std::{
     sync::{LazyLock, Mutex, MutexGuard},
 };
 
-pub use self::cluster::Cluster;
+pub use self::{
+    cluster::Cluster,
+    guarded::{Guarded, Listener, PASSWORD, USER, guarded},
+};
 use self::{installation::Installation, process::Process};
 
 /// What kind of broker is started.

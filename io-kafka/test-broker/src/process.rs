@@ -71,6 +71,24 @@ impl Home {
         (1..).zip(brokers.iter().zip(controllers)).map(home).collect()
     }
 
+    /// The home of a broker without others that asks its clients who they are, at the listeners of
+    /// [`Guarded`](crate::Guarded).
+    pub(crate) fn guarded(
+        installation: &Installation,
+        properties: impl FnOnce(&Path) -> Result<String, String>,
+    ) -> Result<Self, String> {
+        let folder = folder()?;
+        let data = folder.path().join(DATA);
+        let port = free_ports::<1>()?[0];
+        let lines = format!("{}{ALONE}", properties(folder.path())?);
+        let lines = lines.replace("{port}", &port.to_string());
+        let properties = installation.properties("broker.properties", &data, &lines)?;
+        let users = crate::guarded::SCRAM_USERS.map(|user| ["--add-scram", user]).concat();
+        let flags = [&["--standalone"], &users[..]].concat();
+        installation.format(&properties, Transactions::Newest, &flags)?;
+        Ok(Self { installation: installation.clone(), properties, port, folder })
+    }
+
     /// Its folder, with room for other files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -87,9 +105,11 @@ impl Home {
 
     /// Starts a broker, and does not wait until it answers.
     pub(crate) fn spawn(&self) -> Result<Process, String> {
-        let mut java = self.installation.java();
         let archive = self.installation.path("kafka.jsa");
-        java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        let mut java = self.installation.java();
+        if archive.exists() {
+            java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        }
         java.arg(format!("-Dtidelog.folder={}", self.folder.path().display()));
         Process::spawn(java, &self.properties, self.port)
     }
