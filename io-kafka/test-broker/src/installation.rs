@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Failure, Transactions,
-    process::{ALONE, Process, free_ports, listeners},
+    process::{ALONE, Apart, Process, free_ports, listeners},
 };
 
 const POM: &str = include_str!("installation/pom.xml");
@@ -59,6 +59,14 @@ impl Installation {
         self.path(match transactions {
             Transactions::Newest => "template",
             Transactions::Oldest => "template-oldest",
+        })
+    }
+
+    /// The data folders of a controller and a broker apart from each other, likewise.
+    pub(crate) fn apart_template(&self, transactions: Transactions) -> PathBuf {
+        self.path(match transactions {
+            Transactions::Newest => "apart",
+            Transactions::Oldest => "apart-oldest",
         })
     }
 
@@ -156,6 +164,32 @@ impl Installation {
                 java.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display()));
             }
             let mut process = Process::spawn(java, &properties, port)?;
+            process.is_ready()?;
+            process.ask("warm")?;
+            process.stop()
+        })
+    }
+
+    /// Makes the data folders of a controller and a broker in which the broker's own topics are there
+    /// already.
+    pub(crate) fn make_apart_template(&self, transactions: Transactions) -> Result<(), String> {
+        let folder = self.apart_template(transactions);
+        let name = folder.file_name().expect("the name of a template").to_string_lossy();
+        self.once(&format!("ready-{name}"), || {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+            }
+            fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+            let apart = Apart::with_free_ports()?;
+            let controller = folder.join("controller");
+            let properties = apart.controller();
+            let properties = self.properties("controller.properties", &controller, &properties)?;
+            self.format(&properties, transactions, &["--standalone"])?;
+            let _controller = Process::spawn(self.java(), &properties, apart.port)?;
+            let broker = folder.join("broker");
+            let properties = self.properties("broker.properties", &broker, &apart.broker())?;
+            self.format(&properties, Transactions::Newest, &["--no-initial-controllers"])?;
+            let mut process = Process::spawn(self.java(), &properties, apart.port)?;
             process.is_ready()?;
             process.ask("warm")?;
             process.stop()

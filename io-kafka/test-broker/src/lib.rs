@@ -139,7 +139,11 @@ impl Shared {
             let process = Process::beside(&installation, &addresses).map_err(Failure::Broken)?;
             return Ok(Self { addresses, whose: Mutex::new(Whose::Others(process)) });
         }
-        let cluster = Cluster::start(Flavour::from_env())?;
+        let flavour = Flavour::from_env();
+        let cluster = match flavour.nodes {
+            1 => Cluster::start_one(flavour.transactions)?,
+            _ => Cluster::start(flavour)?,
+        };
         Ok(Self { addresses: cluster.addresses(), whose: Mutex::new(Whose::Ours(cluster)) })
     }
 

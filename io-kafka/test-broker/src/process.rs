@@ -46,6 +46,24 @@ impl Home {
         Ok(Self { installation: installation.clone(), properties, port, folder })
     }
 
+    /// The homes of a controller and of a broker that has no other one.
+    pub(crate) fn apart(
+        installation: &Installation,
+        transactions: Transactions,
+    ) -> Result<(Self, Self), String> {
+        let apart = Apart::with_free_ports()?;
+        let template = installation.apart_template(transactions);
+        let home = |name: &str, lines: &str| {
+            let folder = folder()?;
+            let data = folder.path().join(DATA);
+            copy(&template.join(name), &data).map_err(|error| error.to_string())?;
+            let properties = installation.properties("broker.properties", &data, lines)?;
+            let installation = installation.clone();
+            Ok::<_, String>(Self { installation, properties, port: apart.port, folder })
+        };
+        Ok((home("controller", &apart.controller())?, home("broker", &apart.broker())?))
+    }
+
     /// The homes of three brokers that copy everything, each of them a controller as well.
     pub(crate) fn three(
         installation: &Installation,
@@ -185,6 +203,38 @@ impl Drop for Process {
         // Its end is all that matters, and it may have come already.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// The ports of a broker and of its controller, each in a process of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart {
+    pub(crate) port: u16,
+    controller: u16,
+}
+
+impl Apart {
+    pub(crate) fn with_free_ports() -> Result<Self, String> {
+        let [port, controller] = free_ports()?;
+        Ok(Self { port, controller })
+    }
+
+    /// The controller's lines of properties.
+    pub(crate) fn controller(self) -> String {
+        let controller = address(self.controller);
+        format!(
+            "process.roles=controller\nlisteners=CONTROLLER://{controller}\n{ALONE}\
+             node.id=100\ncontroller.quorum.bootstrap.servers={controller}\n"
+        )
+    }
+
+    /// The broker's lines of properties.
+    pub(crate) fn broker(self) -> String {
+        let (broker, controller) = (address(self.port), address(self.controller));
+        format!(
+            "process.roles=broker\nlisteners=PLAINTEXT://{broker}\n{ALONE}\
+             controller.quorum.bootstrap.servers={controller}\n"
+        )
     }
 }
 
