@@ -91,9 +91,7 @@ impl Browser {
     pub fn bounds(&self, partition: PartitionId) -> Result<(Offset, Offset), ClientError> {
         let name = self.settings.topic(self.topic);
         let timeout = self.settings.request_timeout;
-        let ask = || bounds::bounds(self.consumer.client(), &name, partition, timeout);
-        // Leaders may have moved since they were heard of.
-        ask().or_else(|_| ask()).map_err(unavailable)
+        bounds::bounds(self.consumer.client(), &name, partition, timeout).map_err(unavailable)
     }
 
     /// Reads from these places on.

@@ -36,6 +36,9 @@ const RECORDS_MAX: usize = 1_000;
 /// Bytes of records that one read gives; one record may be larger.
 const BYTES_MAX: usize = 1024 * 1024;
 
+/// How long the brokers are asked before it is looked whether the client is still there.
+const ASKED_FOR: Duration = Duration::from_secs(1);
+
 /// How long it is waited before a call is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
@@ -297,7 +300,7 @@ impl Reader {
         let name = self.settings.topic(topic);
         let deadline = Instant::now() + self.settings.request_timeout;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now()).min(ASKED_FOR);
             let error = match bounds::bounds(self.consumer.client(), &name, partition, left) {
                 Ok(bounds) => return Ok(bounds),
                 Err(error) => error,

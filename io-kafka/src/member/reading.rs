@@ -220,9 +220,7 @@ impl<S: Store> Member<'_, S> {
                 let name = self.settings.topic(*topic);
                 let timeout = self.settings.request_timeout;
                 let client = self.consumer.client();
-                let ask = || bounds::bounds(client, &name, *partition, timeout);
-                // Leaders may have moved since they were heard of.
-                let marks = ask().or_else(|_| ask());
+                let marks = bounds::bounds(client, &name, *partition, timeout);
                 let (start, _) = marks.map_err(|error| session_error(&name, &error))?;
                 if *position < start {
                     lost.push((reader.ticket, *partition, *topic, *position, start));

@@ -39,11 +39,8 @@ impl Topics {
     pub fn end(&self, topic: Topic, partition: PartitionId) -> Result<Offset, TopicsError> {
         let name = self.settings.topic(topic);
         let timeout = self.settings.request_timeout;
-        let ask = || bounds::bounds(self.admin.inner(), &name, partition, timeout);
-        // Leaders may have moved since they were heard of.
-        let (_, end) = ask()
-            .or_else(|_| ask())
-            .map_err(|error| self.failed("asked for their ends", &error))?;
+        let bounds = bounds::bounds(self.admin.inner(), &name, partition, timeout);
+        let (_, end) = bounds.map_err(|error| self.failed("asked for their ends", &error))?;
         Ok(end)
     }
 

@@ -1,16 +1,11 @@
 //! Partitions whose leader has died under those who ask for them.
 
-use std::time::{Duration, Instant};
-
 use pollster::block_on;
 use tidelog_core::{Layout, Offset, Topic, port::Client};
 use tidelog_io_kafka::{Browser, KafkaClient, Topics};
 use tidelog_test_broker::{Cluster, Flavour};
 
 use crate::broker;
-
-/// How long it may take until a partition has a new leader, and that is found.
-const FOUND_WITHIN: Duration = Duration::from_secs(8);
 
 /// A client that reads nothing is told of no leader by itself: it has to look, and not to go on about the
 /// dead one.
@@ -32,10 +27,8 @@ fn bounds_are_told_by_whoever_leads_after_a_death() {
             cluster.kill(victim);
         }
         for partition in settings.layout.all() {
-            let begin = Instant::now();
             let bounds = block_on(client.bounds(topic, partition));
             assert_eq!(bounds, Ok((Offset(0), Offset(0))), "{partition}, without {victim:?}");
-            assert!(begin.elapsed() < FOUND_WITHIN, "{partition}, without {victim:?}");
             assert_eq!(browser.bounds(partition), bounds, "{partition}, without {victim:?}");
         }
         if let Some(victim) = victim {
