@@ -97,7 +97,10 @@ impl<S: Store> Equipment<S> {
                 }
                 member.leave();
             }
-            Err(error) => drop(joined.send(Err(error))),
+            Err(error) => {
+                consumer.context().leave();
+                drop(joined.send(Err(error)));
+            }
         }
     }
 

@@ -2,12 +2,17 @@
 //! back, fence one producer by another; and with stores that are not what they should be.
 
 use std::{
+    future::pending,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::join};
+use futures_util::{
+    FutureExt,
+    future::{join, select},
+};
 use pollster::block_on;
 use rdkafka::{
     ClientConfig,
@@ -179,6 +184,28 @@ fn a_newer_session_of_the_same_name_puts_an_end_to_the_older_one() {
             }
         }
         newer.commit("b", "of the newer").await;
+    });
+}
+
+/// Whatever the group is about to say at that moment: what is left of it must keep nobody waiting.
+#[test]
+fn a_session_that_is_dropped_while_it_joins_or_has_just_joined_is_gone() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        for moment in (0..600).step_by(40) {
+            let settings = Settings { node: "hasty".into(), ..world.settings.clone() };
+            let store = FjallStore::open(&world.store("hasty"), 1024 * 1024).expect("a folder");
+            let transport = KafkaTransport::new(settings, store);
+            let joins = pin!(async {
+                let _session = transport.join(&COUNTER).await;
+                pending::<()>().await;
+            });
+            // What it has come to is dropped with it.
+            select(joins, futures_timer::Delay::new(Duration::from_millis(moment))).await;
+        }
+        // And whoever stays gets everything.
+        let mut member = world.member("one").await;
+        member.commit("a", "1").await;
     });
 }
 
