@@ -97,7 +97,10 @@ impl<S: Store> Equipment<S> {
                 }
                 member.leave();
             }
-            Err(error) => drop(joined.send(Err(error))),
+            Err(error) => {
+                consumer.context().leave();
+                drop(joined.send(Err(error)));
+            }
         }
     }
 
@@ -113,10 +116,15 @@ impl<S: Store> Equipment<S> {
         let producer = TransactionalProducer::init(&settings, &self.name, is_wanted)?;
         let session = self.shared.session_number();
         let to_self = Link::new(self.to_self.clone(), thread::current());
-        let restorer =
-            Restorer::start(&self.shared, self.spec, session, Arc::clone(consumer), move |ticket, outcome| {
+        let restorer = Restorer::start(
+            &self.shared,
+            self.spec,
+            session,
+            Arc::clone(consumer),
+            move |ticket, outcome| {
                 to_self.send(Command::Restored { ticket, outcome });
-            })?;
+            },
+        )?;
         let to_self = Link::new(self.to_self.clone(), thread::current());
         let shared = Arc::clone(&self.shared);
         let storer = Storer::start(self.spec, shared, session, move |error| {
@@ -145,6 +153,7 @@ impl<S: Store> Equipment<S> {
             commits: 0,
             commit: None,
             deferred: VecDeque::new(),
+            troubled_at: None,
             full_since: None,
             is_held_back: false,
             is_over: false,

@@ -9,7 +9,7 @@ use tidelog_core::{
 
 /// Whether schemas of a database's collections, or a collection's, are learned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     /// The epoch that holds.
     pub(super) number: Revision,
     /// Whether learning is on in it.
@@ -20,7 +20,7 @@ pub(super) struct Epoch {
 
 /// How far a walk has got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Walked {
+pub(crate) enum Walked {
     /// It has passed this entity and those before it; none, if it has not begun.
     To(Option<EntityId>),
     /// It has passed all.
@@ -29,8 +29,8 @@ pub(super) enum Walked {
 
 /// A walk that has not ended, by its database and its epoch: the walks of a database are made in the
 /// order of their epochs, so that the end of one says that those before it are over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WalkKey {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct WalkKey {
     pub(super) database: DatabaseId,
     pub(super) epoch: Revision,
 }
@@ -52,7 +52,7 @@ impl TableKey for WalkKey {
 
 /// A walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// Over what.
     pub(super) scope: LearningScope,
     /// The task's partition.
@@ -95,5 +95,5 @@ pub(super) fn epoch_of(state: &State<'_>, entity: &EntityId) -> Option<Revision>
     is_passed.then_some(epoch.number)
 }
 
-pub(super) const EPOCHS: Table<LearningScope, Epoch> = Table::new(TableId::LearningEpochs);
-pub(super) const WALKS: Table<WalkKey, Walk> = Table::new(TableId::Walks);
+pub(crate) const EPOCHS: Table<LearningScope, Epoch> = Table::new(TableId::LearningEpochs);
+pub(crate) const WALKS: Table<WalkKey, Walk> = Table::new(TableId::Walks);

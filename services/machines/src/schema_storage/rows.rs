@@ -9,7 +9,7 @@ use tidelog_core::{
 
 /// A database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DatabaseRow {
+pub(crate) struct DatabaseRow {
     /// The revision of its schema.
     pub(super) revision: Revision,
     /// When it was provisioned, in task time.
@@ -27,7 +27,7 @@ impl DatabaseRow {
 
 /// What is known of the documents of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DefinitionRow {
+pub(crate) struct DefinitionRow {
     /// The revision of the database's schema by the last change.
     pub(super) revision: Revision,
     /// What users state.
@@ -38,7 +38,7 @@ pub(super) struct DefinitionRow {
 
 /// What was learned of the documents of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Learned {
+pub(crate) struct Learned {
     /// Under which epoch.
     pub(super) epoch: Revision,
     /// How much of it was published under the epoch.
@@ -73,13 +73,13 @@ impl DefinitionRow {
 
 /// Whether learning is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SwitchRow {
+pub(crate) struct SwitchRow {
     /// The epoch that began by it.
     pub(super) epoch: Revision,
     /// Whether it is on.
     pub(super) is_on: bool,
 }
 
-pub(super) const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);
-pub(super) const DEFINITIONS: Table<CollectionId, DefinitionRow> = Table::new(TableId::Definitions);
-pub(super) const SWITCHES: Table<LearningScope, SwitchRow> = Table::new(TableId::LearningSwitches);
+pub(crate) const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);
+pub(crate) const DEFINITIONS: Table<CollectionId, DefinitionRow> = Table::new(TableId::Definitions);
+pub(crate) const SWITCHES: Table<LearningScope, SwitchRow> = Table::new(TableId::LearningSwitches);

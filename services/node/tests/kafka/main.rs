@@ -2,5 +2,6 @@
 
 mod cat;
 mod node;
+mod security;
 mod tool;
 mod topics;
