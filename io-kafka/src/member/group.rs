@@ -223,7 +223,7 @@ impl ConsumerContext for GroupContext {
 }
 
 /// The thread looks after itself often enough, so nothing needs to be spawned that would wake it.
-pub(super) struct NoTasks;
+pub(crate) struct NoTasks;
 
 impl AsyncRuntime for NoTasks {
     type Delay = Pending<()>;
