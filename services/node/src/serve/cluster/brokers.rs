@@ -215,6 +215,6 @@ impl From<TopicsError> for NotReady {
 
 /// The topics of all services, wherever they run, and of the gateways.
 fn needed() -> impl Iterator<Item = Topic> {
-    let of_services = services().into_iter().flat_map(|service| of_service(service.spec()));
+    let of_services = specs().flat_map(of_service);
     of_services.chain([Topic::CompleteResponses, Topic::SchemaUpdates, Topic::Owners])
 }
