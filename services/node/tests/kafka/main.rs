@@ -2,5 +2,6 @@
 
 mod cat;
 mod node;
+mod schemas;
 mod tool;
 mod topics;

@@ -13,3 +13,4 @@ mod lost_input;
 mod movies;
 mod node;
 mod readiness;
+mod schemas;

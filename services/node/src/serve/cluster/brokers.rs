@@ -14,7 +14,7 @@ use tidelog_io_kafka::{
 use tokio::sync::watch;
 
 use super::metrics::Lags;
-use crate::serve::{Error, services};
+use crate::serve::{Error, specs};
 
 /// How often the brokers are asked whether they are there.
 const EVERY: Duration = Duration::from_secs(1);
