@@ -41,7 +41,8 @@ pub enum ProblemKind {
     KeyReused,
     /// The client had said before that this request was over.
     Stale,
-    /// The request was first sent so long ago that its outcome may be forgotten.
+    /// The request was first sent so long ago that it is not carried out any more. Whether it was before
+    /// may be forgotten.
     Expired,
     /// The request's number is too far ahead of the client's first incomplete one.
     TooFarAhead,
