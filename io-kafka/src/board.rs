@@ -52,6 +52,11 @@ impl Board {
         });
     }
 
+    /// Whether any task of a service is here.
+    pub(crate) fn has_any(&self, service: ServiceName) -> bool {
+        self.0.look(|tasks| tasks.keys().any(|task| task.service == service))
+    }
+
     /// How far all tasks are.
     pub(crate) fn figures(&self) -> Vec<TaskFigures> {
         let figures = |(task, standing): (&TaskId, &Standing)| {

@@ -11,7 +11,7 @@ use rdkafka::{
 };
 use tidelog_core::{Offset, PartitionId, Timestamp, Topic, port::ClientError};
 
-use crate::{Settings, context::Logging, error::is_refusal, record};
+use crate::{Settings, bounds, context::Logging, error::is_refusal, record};
 
 /// Reads some partitions of a topic, committed records only. Its calls block.
 pub struct Browser {
@@ -91,9 +91,7 @@ impl Browser {
     pub fn bounds(&self, partition: PartitionId) -> Result<(Offset, Offset), ClientError> {
         let name = self.settings.topic(self.topic);
         let timeout = self.settings.request_timeout;
-        let bounds = self.consumer.fetch_watermarks(&name, record::number(partition), timeout);
-        let (start, end) = bounds.map_err(unavailable)?;
-        Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))))
+        bounds::bounds(self.consumer.client(), &name, partition, timeout).map_err(unavailable)
     }
 
     /// Reads from these places on.

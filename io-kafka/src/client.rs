@@ -12,9 +12,10 @@ use tidelog_core::{
     port::{Append, AppendOutcome, Client, ClientError, Record},
 };
 
+pub(crate) use self::readers::Readers;
 use self::{
     appender::Appender,
-    readers::{Job, Place, Readers},
+    readers::{Job, Place},
 };
 use crate::{ConnectError, Settings, clock};
 
@@ -96,9 +97,7 @@ impl Client for KafkaClient {
         topic: Topic,
         partition: PartitionId,
     ) -> Result<(Offset, Offset), ClientError> {
-        let (reply, bounds) = oneshot::channel();
-        self.shared.readers.give(Job::Bounds { topic, partition, reply })?;
-        bounds.await.unwrap_or_else(|_| Err(closed()))
+        self.shared.readers.bounds(topic, partition).await
     }
 }
 

@@ -56,9 +56,19 @@
 //! lost, though there was none; an operator has to move it on. This can befall topics that are kept for
 //! days, in tasks without input for as long.
 //!
+//! While a group's coordinator cannot be reached at all, sending positions to it waits, beyond its time limit
+//! (librdkafka's issue 5456). The session goes on when the coordinator is back; until then it cannot be
+//! dropped.
+//!
+//! A broker that leaves out the markers of a transaction that it has said was committed holds its readers
+//! back for ever. Apache Kafka 4.3.1 does so if it dies between deciding and marking, has no other copy of
+//! the partitions, and is back before its controller has noticed. No client can tell such a transaction
+//! from one that goes on; `kafka-transactions.sh find-hanging` can.
+//!
 //! [`Store`]: tidelog_core::port::Store
 
 mod board;
+mod bounds;
 mod browser;
 mod changelog;
 mod client;
@@ -72,6 +82,7 @@ mod member;
 mod owners;
 mod record;
 mod restorer;
+mod roll;
 mod session;
 mod settings;
 mod snapshots;

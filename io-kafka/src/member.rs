@@ -83,6 +83,8 @@ struct Member<'a, S: Store> {
     commit: Option<Pending>,
     /// Commands that wait for its end.
     deferred: VecDeque<Command<S::Tables>>,
+    /// When it was last told what keeps reading waiting.
+    troubled_at: Option<Instant>,
     /// Since when the runner has not taken what was read.
     full_since: Option<Instant>,
     /// Whether the broker is not asked for records, because of that.
@@ -196,6 +198,7 @@ impl<S: Store> Member<'_, S> {
                         self.shared.board.restoring(self.session, self.task(partition));
                         self.tell(Told::Assigned(partition));
                     }
+                    self.shared.roll.answer(self.session, self.spec.name);
                 }
                 group::News::Revoked(partitions) => {
                     info!(service = %self.spec.name, ?partitions, "partitions are to be given away");
@@ -205,6 +208,7 @@ impl<S: Store> Member<'_, S> {
                     }
                 }
                 group::News::Lost(partitions) => {
+                    self.shared.roll.over(self.session);
                     warn!(service = %self.spec.name, ?partitions, "partitions were lost");
                     for partition in partitions {
                         self.stop_reading(partition);

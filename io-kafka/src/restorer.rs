@@ -28,7 +28,7 @@ use tidelog_core::{
 use tracing::warn;
 
 use crate::{
-    Settings, context::Logging, error::session_error, leases::SessionNumber, record,
+    Settings, bounds, context::Logging, error::session_error, leases::SessionNumber, record,
     transport::Shared,
 };
 
@@ -267,10 +267,8 @@ impl<S: Store> Work<S> {
     ) -> Result<(Offset, Offset), SessionError> {
         let deadline = Instant::now() + self.settings.request_timeout;
         loop {
-            match consumer.fetch_watermarks(topic, record::number(partition), PATIENCE) {
-                Ok((start, end)) => {
-                    return Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))));
-                }
+            match bounds::bounds(consumer.client(), topic, partition, PATIENCE) {
+                Ok(bounds) => return Ok(bounds),
                 Err(error) => self.wait(deadline, topic, &error)?,
             }
         }

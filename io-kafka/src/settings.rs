@@ -196,6 +196,11 @@ impl Settings {
             // end, which takes a millisecond or two.
             .set("retry.backoff.ms", "2")
             .set("retry.backoff.max.ms", "200")
+            // Where a group's coordinator goes away while positions are sent to it, librdkafka waits for the
+            // dead one until the state of any connection changes, and heeds no time limit meanwhile (its
+            // issues 5511 and 5456). A connection that is closed when it has been idle is such a change, and
+            // costs the few milliseconds of the next one.
+            .set("connections.max.idle.ms", "5000")
             .set("transaction.timeout.ms", millis(self.transaction_timeout));
         config
     }

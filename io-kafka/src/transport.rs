@@ -18,8 +18,10 @@ use tidelog_core::{
 use crate::{
     Figures, KafkaSnapshots, Owners, Settings,
     board::Board,
+    client::Readers,
     figures::Counters,
     leases::{Leased, SessionNumber},
+    roll::Roll,
     session::KafkaSession,
 };
 
@@ -35,6 +37,9 @@ pub(crate) struct Shared<S> {
     pub(crate) board: Board,
     pub(crate) owners: Option<Owners>,
     pub(crate) counters: Counters,
+    /// Look where inputs end, for those who ask for a position.
+    pub(crate) readers: Readers,
+    pub(crate) roll: Roll,
     sessions: AtomicU64,
     ordinals: Mutex<BTreeMap<ServiceName, BTreeSet<u32>>>,
 }
@@ -62,6 +67,8 @@ impl<S: Store> KafkaTransport<S> {
 
     fn build(settings: Settings, store: S, owners: Option<Owners>) -> Self {
         let shared = Shared {
+            readers: Readers::new(&settings),
+            roll: Roll::default(),
             settings,
             store: Arc::new(Leased::new(store)),
             board: Board::default(),
@@ -86,6 +93,21 @@ impl<S> KafkaTransport<S> {
     pub fn figures(&self) -> Figures {
         Figures { tasks: self.shared.board.figures(), commits: self.shared.counters.all() }
     }
+
+    /// Whether a service has not heard from its group yet which partitions are this node's, since it
+    /// asked for the last time. One that was given none waits a little longer: a member that has come
+    /// is given its own once others have given them away.
+    #[must_use]
+    pub fn awaits_partitions(&self, service: ServiceName) -> bool {
+        let Shared { settings, board, roll, .. } = &*self.shared;
+        match roll.answered(service) {
+            None => true,
+            Some(since) => {
+                let settled = settings.heartbeat_interval * HEARTBEATS_UNTIL_SETTLED;
+                since.elapsed() < settled && !board.has_any(service)
+            }
+        }
+    }
 }
 
 impl<S> Clone for KafkaTransport<S> {
@@ -105,6 +127,10 @@ impl<S: Store> Transport for KafkaTransport<S> {
         Delay::new(length).await;
     }
 }
+
+/// After so many of these a group has mostly done what a new member makes it do, which takes two answers
+/// of it.
+const HEARTBEATS_UNTIL_SETTLED: u32 = 10;
 
 impl<S> Shared<S> {
     /// A task is restored: it can be asked from here on.
@@ -130,6 +156,7 @@ impl<S> Shared<S> {
 
     /// All tasks of a session have gone.
     pub(crate) fn gave_all(&self, session: SessionNumber) {
+        self.roll.over(session);
         for task in self.board.all_gone(session) {
             self.owners.iter().for_each(|owners| owners.gave(task));
         }

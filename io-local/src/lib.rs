@@ -36,7 +36,7 @@ mod writer;
 pub use client::LocalClient;
 pub use error::OpenError;
 pub use log::LocalLog;
-pub use lost::{InputProgress, LostRange, SkipError};
+pub use lost::{InputProgress, LocalProgress, LostRange, SkipError};
 pub use session::{LocalSession, LocalTransport};
 pub use settings::{Clock, Settings, SystemClock};
 pub use snapshot::{LocalSnapshots, SnapshotTables};

@@ -73,11 +73,37 @@ pub enum SkipError {
     Log(Box<str>),
 }
 
-impl LocalLog {
+/// Tells how far tasks are, while the log is open.
+#[derive(Clone)]
+pub struct LocalProgress {
+    shared: Arc<Shared>,
+}
+
+impl LocalProgress {
     /// How far a task has read its inputs.
     #[must_use]
     pub fn inputs(&self, spec: &Spec, partition: PartitionId) -> Vec<InputProgress> {
         inputs(&self.shared, &self.shared.lock(), spec, partition)
+    }
+}
+
+impl fmt::Debug for LocalProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalProgress").finish_non_exhaustive()
+    }
+}
+
+impl LocalLog {
+    /// How far tasks are, from now on.
+    #[must_use]
+    pub fn progress(&self) -> LocalProgress {
+        LocalProgress { shared: Arc::clone(&self.shared) }
+    }
+
+    /// How far a task has read its inputs.
+    #[must_use]
+    pub fn inputs(&self, spec: &Spec, partition: PartitionId) -> Vec<InputProgress> {
+        self.progress().inputs(spec, partition)
     }
 
     /// Moves a task that does not run over what is lost of its inputs, and over nothing else: to the

@@ -21,8 +21,8 @@ use tidelog_core::{
 };
 use tracing::{debug, warn};
 
-use super::GLANCE;
-use crate::{Settings, clock, context::Logging, error::is_refusal, record};
+use super::{GLANCE, closed};
+use crate::{Settings, bounds, clock, context::Logging, error::is_refusal, record};
 
 /// Reads at one time.
 const READERS_MAX: usize = 256;
@@ -35,6 +35,9 @@ const RECORDS_MAX: usize = 1_000;
 
 /// Bytes of records that one read gives; one record may be larger.
 const BYTES_MAX: usize = 1024 * 1024;
+
+/// How long the brokers are asked before it is looked whether the client is still there.
+const ASKED_FOR: Duration = Duration::from_secs(1);
 
 /// How long it is waited before a call is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
@@ -65,8 +68,8 @@ pub(super) enum Job {
     Stop,
 }
 
-/// All readers of a client.
-pub(super) struct Readers {
+/// The readers of a client.
+pub(crate) struct Readers {
     settings: Arc<Settings>,
     pool: Arc<Mutex<Pool>>,
 }
@@ -86,8 +89,19 @@ struct Idle {
 }
 
 impl Readers {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self { settings: Arc::new(settings.clone()), pool: Arc::default() }
+    }
+
+    /// The first offset of a partition, and the one after the last.
+    pub(crate) async fn bounds(
+        &self,
+        topic: Topic,
+        partition: PartitionId,
+    ) -> Result<(Offset, Offset), ClientError> {
+        let (reply, bounds) = oneshot::channel();
+        self.give(Job::Bounds { topic, partition, reply })?;
+        bounds.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Gives a job to the reader that fits best.
@@ -283,14 +297,12 @@ impl Reader {
         topic: Topic,
         partition: PartitionId,
     ) -> Result<(Offset, Offset), ClientError> {
-        let (name, number) = (self.settings.topic(topic), record::number(partition));
+        let name = self.settings.topic(topic);
         let deadline = Instant::now() + self.settings.request_timeout;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let error = match self.consumer.fetch_watermarks(&name, number, left) {
-                Ok((start, end)) => {
-                    return Ok((Offset(record::unsigned(start)), Offset(record::unsigned(end))));
-                }
+            let left = deadline.saturating_duration_since(Instant::now()).min(ASKED_FOR);
+            let error = match bounds::bounds(self.consumer.client(), &name, partition, left) {
+                Ok(bounds) => return Ok(bounds),
                 Err(error) => error,
             };
             let is_refused = error.rdkafka_error_code().is_some_and(is_refusal);

@@ -14,7 +14,7 @@ use std::{
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer},
+    consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer},
     error::{KafkaError, KafkaResult},
     types::RDKafkaRespErr,
     util::AsyncRuntime,
@@ -133,11 +133,7 @@ impl GroupContext {
     /// Takes note of partitions. They are fetched from when they have been restored.
     fn assign(&self, consumer: &BaseConsumer<Self>) {
         let none = TopicPartitionList::new();
-        let outcome = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(&none),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&none),
-        };
-        self.report(outcome);
+        self.report(consumer.incremental_assign(&none));
     }
 
     /// Begins to fetch a partition of all inputs, each from a place of its own. Says whether it is new.
@@ -166,11 +162,7 @@ impl GroupContext {
                 list.add_partition(topic, record::number(*partition));
             }
         }
-        let outcome = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&list),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
-        };
-        self.report(outcome);
+        self.report(consumer.incremental_unassign(&list));
     }
 
     fn fetched(&self) -> MutexGuard<'_, BTreeSet<PartitionId>> {
@@ -209,6 +201,11 @@ impl ConsumerContext for GroupContext {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        // What was on its way when the member left for good. A group that is over answers nobody, whoever
+        // asks it waits for ever, and dropping a consumer gives out what is left for it.
+        if self.is_leaving.load(Ordering::Relaxed) && consumer.closed() {
+            return;
+        }
         let elements = list.elements();
         let partitions = elements.iter().map(|element| record::partition_id(element.partition()));
         let partitions: Vec<_> = partitions.collect();

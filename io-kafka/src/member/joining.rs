@@ -97,7 +97,10 @@ impl<S: Store> Equipment<S> {
                 }
                 member.leave();
             }
-            Err(error) => drop(joined.send(Err(error))),
+            Err(error) => {
+                consumer.context().leave();
+                drop(joined.send(Err(error)));
+            }
         }
     }
 
@@ -145,6 +148,7 @@ impl<S: Store> Equipment<S> {
             commits: 0,
             commit: None,
             deferred: VecDeque::new(),
+            troubled_at: None,
             full_since: None,
             is_held_back: false,
             is_over: false,

@@ -22,6 +22,7 @@ use tracing::{debug, error, warn};
 
 use super::Member;
 use crate::{
+    bounds,
     error::{is_refusal, session_error},
     record,
     session::Told,
@@ -36,6 +37,9 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// How long the runner may leave everything untaken before the broker is not asked for more, so that the
 /// group can be answered.
 const HOLD_BACK_AFTER: Duration = Duration::from_millis(500);
+
+/// How long what keeps reading waiting is not told again.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A partition that is read.
 pub(super) struct Reader {
@@ -199,8 +203,12 @@ impl<S: Store> Member<'_, S> {
             }
         } else if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             debug!(service = %self.spec.name, "no broker can be reached: reading waits");
+        } else if self.troubled_at.is_none_or(|at| at.elapsed() >= TOLD_AGAIN_AFTER) {
+            self.troubled_at = Some(Instant::now());
+            warn!(service = %self.spec.name, %error, "reading waits, and goes on when it can");
         } else {
-            warn!(service = %self.spec.name, %error, "reading goes on");
+            // A broker that is away is told of by each of its connections, several times a second.
+            debug!(service = %self.spec.name, %error, "reading waits, and goes on when it can");
         }
     }
 
@@ -211,10 +219,9 @@ impl<S: Store> Member<'_, S> {
             for (topic, position) in &reader.positions {
                 let name = self.settings.topic(*topic);
                 let timeout = self.settings.request_timeout;
-                let marks =
-                    self.consumer.fetch_watermarks(&name, record::number(*partition), timeout);
+                let client = self.consumer.client();
+                let marks = bounds::bounds(client, &name, *partition, timeout);
                 let (start, _) = marks.map_err(|error| session_error(&name, &error))?;
-                let start = Offset(record::unsigned(start));
                 if *position < start {
                     lost.push((reader.ticket, *partition, *topic, *position, start));
                 }

@@ -7,7 +7,7 @@ use rdkafka::metadata::Metadata;
 use tidelog_core::{Offset, PartitionId, Topic};
 
 use super::{Difference, Topics, TopicsError};
-use crate::record;
+use crate::bounds;
 
 /// What a topic looks like.
 #[derive(Clone, Copy)]
@@ -38,11 +38,10 @@ impl Topics {
     /// If the brokers do not say.
     pub fn end(&self, topic: Topic, partition: PartitionId) -> Result<Offset, TopicsError> {
         let name = self.settings.topic(topic);
-        let number = record::number(partition);
         let timeout = self.settings.request_timeout;
-        let marks = self.admin.inner().fetch_watermarks(&name, number, timeout);
-        let (_, end) = marks.map_err(|error| self.failed("asked for their ends", &error))?;
-        Ok(Offset(record::unsigned(end)))
+        let bounds = bounds::bounds(self.admin.inner(), &name, partition, timeout);
+        let (_, end) = bounds.map_err(|error| self.failed("asked for their ends", &error))?;
+        Ok(end)
     }
 
     /// What of the topics keeps a node from working: one is not there, or has another number of

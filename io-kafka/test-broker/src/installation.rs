@@ -9,13 +9,16 @@ use std::{
 
 use crate::{
     Failure, Transactions,
-    process::{ALONE, Process, free_ports, listeners},
+    process::{ALONE, Apart, Process, free_ports, listeners},
 };
 
 const POM: &str = include_str!("installation/pom.xml");
 const JARS: &str = include_str!("installation/jars.txt");
 const PROPERTIES: &str = include_str!("installation/broker.properties");
-const SOURCE: &str = include_str!("installation/TestBroker.java");
+const SOURCES: [(&str, &str); 2] = [
+    ("TestBroker.java", include_str!("installation/TestBroker.java")),
+    ("Ledger.java", include_str!("installation/Ledger.java")),
+];
 
 /// A folder with everything that it takes to start a broker.
 #[derive(Clone, Debug)]
@@ -36,8 +39,9 @@ impl Installation {
             }
         }
         // What is made of other sources is another installation.
-        let sources = blake3::hash([POM, JARS, PROPERTIES, SOURCE].concat().as_bytes());
-        let name = format!("kafka-{}", &sources.to_hex()[..12]);
+        let sources = SOURCES.map(|(_, text)| text).concat();
+        let made_of = blake3::hash([POM, JARS, PROPERTIES, &sources].concat().as_bytes());
+        let name = format!("kafka-{}", &made_of.to_hex()[..12]);
         let installation = Self { folder: target().join("tmp").join(name) };
         installation.make().map_err(|reason| {
             let folder = installation.folder.display();
@@ -55,6 +59,14 @@ impl Installation {
         self.path(match transactions {
             Transactions::Newest => "template",
             Transactions::Oldest => "template-oldest",
+        })
+    }
+
+    /// The data folders of a controller and a broker apart from each other, likewise.
+    pub(crate) fn apart_template(&self, transactions: Transactions) -> PathBuf {
+        self.path(match transactions {
+            Transactions::Newest => "apart",
+            Transactions::Oldest => "apart-oldest",
         })
     }
 
@@ -120,10 +132,13 @@ impl Installation {
     }
 
     fn compile(&self) -> Result<(), String> {
-        write(&self.path("TestBroker.java"), SOURCE)?;
+        for (name, text) in SOURCES {
+            write(&self.path(name), text)?;
+        }
         let lib = format!("{}/*", self.path("lib").display());
         run(Command::new("javac")
-            .args(["-cp", &lib, "-d", "classes", "TestBroker.java"])
+            .args(["-cp", &lib, "-d", "classes"])
+            .args(SOURCES.map(|(name, _)| name))
             .current_dir(&self.folder))?;
         run(Command::new("jar")
             .args(["cf", "broker.jar", "-C", "classes", "."])
@@ -149,6 +164,32 @@ impl Installation {
                 java.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display()));
             }
             let mut process = Process::spawn(java, &properties, port)?;
+            process.is_ready()?;
+            process.ask("warm")?;
+            process.stop()
+        })
+    }
+
+    /// Makes the data folders of a controller and a broker in which the broker's own topics are there
+    /// already.
+    pub(crate) fn make_apart_template(&self, transactions: Transactions) -> Result<(), String> {
+        let folder = self.apart_template(transactions);
+        let name = folder.file_name().expect("the name of a template").to_string_lossy();
+        self.once(&format!("ready-{name}"), || {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+            }
+            fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+            let apart = Apart::with_free_ports()?;
+            let controller = folder.join("controller");
+            let properties = apart.controller();
+            let properties = self.properties("controller.properties", &controller, &properties)?;
+            self.format(&properties, transactions, &["--standalone"])?;
+            let _controller = Process::spawn(self.java(), &properties, apart.port)?;
+            let broker = folder.join("broker");
+            let properties = self.properties("broker.properties", &broker, &apart.broker())?;
+            self.format(&properties, Transactions::Newest, &["--no-initial-controllers"])?;
+            let mut process = Process::spawn(self.java(), &properties, apart.port)?;
             process.is_ready()?;
             process.ask("warm")?;
             process.stop()
@@ -203,7 +244,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Runs a command to its end.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

@@ -15,6 +15,7 @@
 //! tests pass over; where `CI` is `true` they fail.
 
 mod cluster;
+mod guarded;
 mod installation;
 mod process;
 
@@ -24,7 +25,10 @@ use std::{
     sync::{LazyLock, Mutex, MutexGuard},
 };
 
-pub use self::cluster::Cluster;
+pub use self::{
+    cluster::Cluster,
+    guarded::{Guarded, Listener, PASSWORD, USER, guarded},
+};
 use self::{installation::Installation, process::Process};
 
 /// What kind of broker is started.
@@ -135,7 +139,11 @@ impl Shared {
             let process = Process::beside(&installation, &addresses).map_err(Failure::Broken)?;
             return Ok(Self { addresses, whose: Mutex::new(Whose::Others(process)) });
         }
-        let cluster = Cluster::start(Flavour::from_env())?;
+        let flavour = Flavour::from_env();
+        let cluster = match flavour.nodes {
+            1 => Cluster::start_one(flavour.transactions)?,
+            _ => Cluster::start(flavour)?,
+        };
         Ok(Self { addresses: cluster.addresses(), whose: Mutex::new(Whose::Ours(cluster)) })
     }
 

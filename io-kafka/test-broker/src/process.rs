@@ -38,12 +38,30 @@ impl Home {
         transactions: Transactions,
     ) -> Result<Self, String> {
         let folder = folder()?;
-        let data = folder.path().join("data");
+        let data = folder.path().join(DATA);
         copy(&installation.template(transactions), &data).map_err(|error| error.to_string())?;
         let port = free_ports::<1>()?[0];
         let lines = format!("{}{ALONE}", listeners(port, 0));
         let properties = installation.properties("broker.properties", &data, &lines)?;
         Ok(Self { installation: installation.clone(), properties, port, folder })
+    }
+
+    /// The homes of a controller and of a broker that has no other one.
+    pub(crate) fn apart(
+        installation: &Installation,
+        transactions: Transactions,
+    ) -> Result<(Self, Self), String> {
+        let apart = Apart::with_free_ports()?;
+        let template = installation.apart_template(transactions);
+        let home = |name: &str, lines: &str| {
+            let folder = folder()?;
+            let data = folder.path().join(DATA);
+            copy(&template.join(name), &data).map_err(|error| error.to_string())?;
+            let properties = installation.properties("broker.properties", &data, lines)?;
+            let installation = installation.clone();
+            Ok::<_, String>(Self { installation, properties, port: apart.port, folder })
+        };
+        Ok((home("controller", &apart.controller())?, home("broker", &apart.broker())?))
     }
 
     /// The homes of three brokers that copy everything, each of them a controller as well.
@@ -57,7 +75,7 @@ impl Home {
             (1..).zip(controllers).map(|(n, port)| format!("{n}@{}", address(*port))).collect();
         let home = |(number, (port, controller)): (u32, (&u16, &u16))| {
             let folder = folder()?;
-            let data = folder.path().join("data");
+            let data = folder.path().join(DATA);
             let lines = format!(
                 "{}node.id={number}\ncontroller.quorum.voters={}\n{THREE}",
                 listeners(*port, *controller),
@@ -71,15 +89,45 @@ impl Home {
         (1..).zip(brokers.iter().zip(controllers)).map(home).collect()
     }
 
+    /// The home of a broker without others that asks its clients who they are, at the listeners of
+    /// [`Guarded`](crate::Guarded).
+    pub(crate) fn guarded(
+        installation: &Installation,
+        properties: impl FnOnce(&Path) -> Result<String, String>,
+    ) -> Result<Self, String> {
+        let folder = folder()?;
+        let data = folder.path().join(DATA);
+        let port = free_ports::<1>()?[0];
+        let lines = format!("{}{ALONE}", properties(folder.path())?);
+        let lines = lines.replace("{port}", &port.to_string());
+        let properties = installation.properties("broker.properties", &data, &lines)?;
+        let users = crate::guarded::SCRAM_USERS.map(|user| ["--add-scram", user]).concat();
+        let flags = [&["--standalone"], &users[..]].concat();
+        installation.format(&properties, Transactions::Newest, &flags)?;
+        Ok(Self { installation: installation.clone(), properties, port, folder })
+    }
+
+    /// Its folder, with room for other files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder in it.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join(DATA)
+    }
+
     pub(crate) fn address(&self) -> String {
         address(self.port)
     }
 
     /// Starts a broker, and does not wait until it answers.
     pub(crate) fn spawn(&self) -> Result<Process, String> {
-        let mut java = self.installation.java();
         let archive = self.installation.path("kafka.jsa");
-        java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        let mut java = self.installation.java();
+        if archive.exists() {
+            java.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        }
         java.arg(format!("-Dtidelog.folder={}", self.folder.path().display()));
         Process::spawn(java, &self.properties, self.port)
     }
@@ -158,6 +206,41 @@ impl Drop for Process {
     }
 }
 
+/// The ports of a broker and of its controller, each in a process of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart {
+    pub(crate) port: u16,
+    controller: u16,
+}
+
+impl Apart {
+    pub(crate) fn with_free_ports() -> Result<Self, String> {
+        let [port, controller] = free_ports()?;
+        Ok(Self { port, controller })
+    }
+
+    /// The controller's lines of properties.
+    pub(crate) fn controller(self) -> String {
+        let controller = address(self.controller);
+        format!(
+            "process.roles=controller\nlisteners=CONTROLLER://{controller}\n{ALONE}\
+             node.id=100\ncontroller.quorum.bootstrap.servers={controller}\n"
+        )
+    }
+
+    /// The broker's lines of properties.
+    pub(crate) fn broker(self) -> String {
+        let (broker, controller) = (address(self.port), address(self.controller));
+        format!(
+            "process.roles=broker\nlisteners=PLAINTEXT://{broker}\n{ALONE}\
+             controller.quorum.bootstrap.servers={controller}\n"
+        )
+    }
+}
+
+/// The data folder in the folder of a broker.
+const DATA: &str = "data";
+
 /// One node holds everything, and nobody is waited for.
 pub(crate) const ALONE: &str = "\
 node.id=1
@@ -205,7 +288,8 @@ fn folder() -> Result<TempDir, String> {
     tempfile::tempdir().map_err(|error| error.to_string())
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies a folder.
+pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -4,5 +4,6 @@ mod absent;
 mod broker;
 mod contract;
 mod end_to_end;
+mod leaders;
 mod restoring;
 mod topics;

@@ -1,10 +1,18 @@
 //! Restoring where a broker can do what no other backend does: forget a group's offsets, hold readers
 //! back, fence one producer by another; and with stores that are not what they should be.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::join};
+use futures_util::{
+    FutureExt,
+    future::{join, select},
+};
 use pollster::block_on;
 use rdkafka::{
     ClientConfig,
@@ -13,15 +21,17 @@ use rdkafka::{
 };
 use tempfile::TempDir;
 use tidelog_core::{
-    Headers, Layout, Offset, Overlay, PartitionId, ServiceName, Spec, TableId, Tables, Timestamp,
-    Topic,
+    Headers, Layout, Message, Offset, Overlay, PartitionId, ServiceName, Spec, TableId, Tables,
+    Timestamp, Topic,
+    message::Owner,
     port::{
         Append, AppendOutcome, Client, Commit, CommitOutcome, Event, Restored, Session,
-        SessionError, TaskCommit, Transport, Wait,
+        SessionError, TaskCommit, TaskId, Transport, Wait,
     },
 };
 use tidelog_io_kafka::{
-    KafkaClient, KafkaSession, KafkaTables, KafkaTransport, Leaving, Settings, Topics, of_service,
+    KafkaClient, KafkaSession, KafkaTables, KafkaTransport, Leaving, Owners, Place, Settings,
+    Topics, of_service,
 };
 use tidelog_io_local::{FjallStore, StoreTables};
 
@@ -36,6 +46,9 @@ pub(crate) static COUNTER: Spec = Spec {
 };
 
 const ONLY: PartitionId = PartitionId(0);
+
+/// How long the broker leaves a transaction open.
+const LEFT_OPEN_FOR: Duration = Duration::from_secs(60);
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,23 +120,46 @@ fn restoring_waits_for_an_open_transaction_to_end() {
         let mut member = world.member("one").await;
         member.commit("a", "committed").await;
         // Somebody who has died has left this.
-        let stray: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", &world.settings.brokers)
-            .set("transactional.id", format!("{}stray", world.settings.prefix))
-            .create()
-            .expect("a producer");
-        stray.init_transactions(PATIENCE).expect("a transactional producer");
-        stray.begin_transaction().expect("a transaction");
-        let changelog = world.settings.topic(Topic::Changelog(COUNTER.name));
-        let record = BaseRecord::to(&changelog).partition(0).key(&b"\0b"[..]).payload("aborted");
-        stray.send(record).map_err(|(error, _)| error).expect("room for a record");
-        stray.flush(PATIENCE).expect("a delivered record");
+        let stray = world.open_transaction(&format!("{}stray", world.settings.prefix));
         let mut restoring = Box::pin(member.session.restore(ONLY));
         futures_timer::Delay::new(Duration::from_millis(300)).await;
         assert!(restoring.as_mut().now_or_never().is_none(), "it has not waited");
         stray.abort_transaction(PATIENCE).expect("an aborted transaction");
         member.restored = restoring.await.expect("a restored partition");
         assert_eq!(member.rows(), [("a".into(), "committed".into())]);
+    });
+}
+
+/// The broker would end it when its time limit is over, which is a minute here. Whoever takes over knows by
+/// `owners` whose it is, and need not wait for that.
+#[test]
+fn what_a_dead_owner_has_left_open_is_ended_by_whoever_takes_over() {
+    let Some(world) = World::new() else { return };
+    let topics = Topics::connect(&world.settings).expect("a client");
+    topics.create([Topic::Owners]).expect("a topic of our own");
+    block_on(async {
+        let mut member = world.member("one").await;
+        member.commit("a", "committed").await;
+        drop(member);
+        let task = TaskId { service: COUNTER.name, partition: ONLY };
+        let dead = format!("{}{}-dead-0", world.settings.prefix, COUNTER.name);
+        let left_open = world.open_transaction(&dead);
+        world.tell_owner(task, &dead).await;
+
+        let settings = Settings { node: "two".into(), ..world.settings.clone() };
+        let owners = Owners::follow(&settings, "127.0.0.1:2").expect("a client");
+        while owners.place(task) != Some(Place::There("127.0.0.1:1".into())) {
+            futures_timer::Delay::new(Duration::from_millis(10)).await;
+        }
+        let store = FjallStore::open(&world.store("two"), 1024 * 1024).expect("a folder");
+        let begin = Instant::now();
+        let member =
+            World::member_of(&KafkaTransport::with_owners(settings, store, owners.clone())).await;
+        assert_eq!(member.rows(), [("a".into(), "committed".into())]);
+        assert!(begin.elapsed() < LEFT_OPEN_FOR / 2, "the broker may have ended it by itself");
+        assert_eq!(owners.place(task), Some(Place::Here));
+        let outcome = left_open.commit_transaction(PATIENCE);
+        assert!(outcome.is_err(), "the dead one's transaction was committed after all");
     });
 }
 
@@ -148,6 +184,28 @@ fn a_newer_session_of_the_same_name_puts_an_end_to_the_older_one() {
             }
         }
         newer.commit("b", "of the newer").await;
+    });
+}
+
+/// Whatever the group is about to say at that moment: what is left of it must keep nobody waiting.
+#[test]
+fn a_session_that_is_dropped_while_it_joins_or_has_just_joined_is_gone() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        for moment in (0..600).step_by(40) {
+            let settings = Settings { node: "hasty".into(), ..world.settings.clone() };
+            let store = FjallStore::open(&world.store("hasty"), 1024 * 1024).expect("a folder");
+            let transport = KafkaTransport::new(settings, store);
+            let joins = pin!(async {
+                let _session = transport.join(&COUNTER).await;
+                pending::<()>().await;
+            });
+            // What it has come to is dropped with it.
+            select(joins, futures_timer::Delay::new(Duration::from_millis(moment))).await;
+        }
+        // And whoever stays gets everything.
+        let mut member = world.member("one").await;
+        member.commit("a", "1").await;
     });
 }
 
@@ -200,6 +258,45 @@ impl World {
         self.folder.path().join(name)
     }
 
+    /// Leaves a transaction with a row for the changelog open, for longer than anybody waits.
+    fn open_transaction(&self, transactional_id: &str) -> BaseProducer {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.settings.brokers)
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", LEFT_OPEN_FOR.as_millis().to_string())
+            .create()
+            .expect("a producer");
+        producer.init_transactions(PATIENCE).expect("a transactional producer");
+        producer.begin_transaction().expect("a transaction");
+        let changelog = self.settings.topic(Topic::Changelog(COUNTER.name));
+        let record = BaseRecord::to(&changelog).partition(0).key(&b"\0b"[..]).payload("aborted");
+        producer.send(record).map_err(|(error, _)| error).expect("room for a record");
+        producer.flush(PATIENCE).expect("a delivered record");
+        producer
+    }
+
+    /// Tells that a task is at another node, as that one would.
+    async fn tell_owner(&self, task: TaskId, transactional_id: &str) {
+        let owner = Owner {
+            task: task.to_string().into(),
+            epoch: 1,
+            node: "dead".into(),
+            address: Some("127.0.0.1:1".into()),
+            transactional_id: transactional_id.into(),
+        };
+        let message = Message::Owner(owner);
+        let record = Append {
+            topic: Topic::Owners,
+            partition: self.settings.layout.partition(message.key()),
+            key: message.key().as_bytes().to_vec().into(),
+            payload: message.encode(),
+            headers: Headers::default(),
+        };
+        let client = KafkaClient::connect(&self.settings).expect("a client");
+        let outcomes = client.append(vec![record]).await;
+        assert!(matches!(outcomes[..], [AppendOutcome::Appended(_)]), "{outcomes:?}");
+    }
+
     async fn append(&self, count: usize) {
         let client = KafkaClient::connect(&self.settings).expect("a client");
         let (key, payload) = (Bytes::from_static(b"k"), Bytes::from_static(b"v"));
@@ -222,7 +319,10 @@ impl World {
     async fn member_with(&self, store: &std::path::Path, node: &str) -> Member {
         let settings = Settings { node: node.into(), ..self.settings.clone() };
         let store = FjallStore::open(store, 1024 * 1024).expect("a folder of our own");
-        let transport = KafkaTransport::new(settings, store);
+        Self::member_of(&KafkaTransport::new(settings, store)).await
+    }
+
+    async fn member_of(transport: &KafkaTransport<FjallStore>) -> Member {
         let mut session = transport.join(&COUNTER).await.expect("joining a broker that is there");
         let wait = Wait::Until(session.now().plus(PATIENCE));
         match session.next(wait).await {

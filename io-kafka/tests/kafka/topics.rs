@@ -12,6 +12,7 @@ fn topics_are_created_once_and_are_then_as_they_should_be() {
     }
     let layout = Layout::new(3).expect("a layout");
     let settings = broker::settings(layout);
+    let copies = usize::from(settings.replication);
     let topics = Topics::connect(&settings).expect("a client");
     let some =
         [Topic::EntityPatches, Topic::SchemaUpdates, Topic::Changelog(ServiceName::EntityStorage)];
@@ -23,7 +24,7 @@ fn topics_are_created_once_and_are_then_as_they_should_be() {
     assert_eq!(topics.check(some), Ok(Vec::new()));
     let described = topics.describe(some).expect("an answer");
     assert_eq!(described.len(), 3);
-    assert!(described.iter().all(|it| it.partitions == 3 && it.replication == 1));
+    assert!(described.iter().all(|it| it.partitions == 3 && it.replication == copies));
     assert_eq!(described[1].settings["cleanup.policy"], "compact");
 
     let more = Settings { layout: Layout::new(4).expect("a layout"), ..settings };

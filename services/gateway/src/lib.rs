@@ -64,7 +64,7 @@ use axum::{Router, middleware};
 use tidelog_driver::Driver;
 
 pub use origin::{Origin, OriginError};
-pub use readiness::{Ailments, Readiness};
+pub use readiness::{Ailing, Ailments, Readiness};
 pub use server::serve;
 pub use settings::{CorsOrigin, Metrics, Settings};
 

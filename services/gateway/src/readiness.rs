@@ -1,28 +1,46 @@
 //! Whether what is behind the gateway does its work.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use tidelog_core::port::TaskId;
+use tidelog_core::{ServiceName, port::TaskId};
 use tokio::sync::watch;
 
 use crate::json::Json;
 
-/// What is the matter with each task that does not do its work.
-pub type Ailments = BTreeMap<TaskId, Box<str>>;
+/// Who does not do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ailing {
+    /// A service of this node that does not know its tasks yet.
+    Service(ServiceName),
+    /// A task of this node.
+    Task(TaskId),
+}
+
+impl fmt::Display for Ailing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(service) => service.fmt(f),
+            Self::Task(task) => task.fmt(f),
+        }
+    }
+}
+
+/// What is the matter with each of those that do not do their work.
+pub type Ailments = BTreeMap<Ailing, Box<str>>;
 
 /// What the gateway asks about the tasks of this node, and about the log. The default knows of nothing,
 /// and finds no fault.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Readiness {
-    tasks: Option<watch::Receiver<Ailments>>,
+    ailments: Option<Arc<dyn Fn() -> Ailments + Send + Sync>>,
     log: Option<watch::Receiver<Option<Box<str>>>>,
 }
 
 impl Readiness {
-    /// Asks what the node's runners tell.
+    /// Asks whenever it is asked itself.
     #[must_use]
-    pub fn of(ailments: watch::Receiver<Ailments>) -> Self {
-        Self { tasks: Some(ailments), log: None }
+    pub fn of(ailments: impl Fn() -> Ailments + Send + Sync + 'static) -> Self {
+        Self { ailments: Some(Arc::new(ailments)), log: None }
     }
 
     /// Asks as well why the log cannot be reached, if it cannot. Nothing is then written.
@@ -38,7 +56,7 @@ impl Readiness {
 
     /// What is to be told of the tasks that do not do their work, if there are any.
     pub(crate) fn complaint(&self) -> Option<Complaint> {
-        let ailments = self.tasks.as_ref()?.borrow();
+        let ailments = (self.ailments.as_ref()?)();
         let (first, reason) = ailments.first_key_value()?;
         let others = match ailments.len() - 1 {
             0 => String::new(),
@@ -46,11 +64,21 @@ impl Readiness {
         };
         let detail = format!("{first}: {reason}{others}");
         let mut tasks = Json::default();
-        tasks.list(ailments.iter().take(TASKS_TOLD_MAX), |json, (task, reason)| {
-            json.raw(r#"{"task":"#).string(&task.to_string());
+        tasks.list(ailments.iter().take(TASKS_TOLD_MAX), |json, (ailing, reason)| {
+            json.raw(match ailing {
+                Ailing::Service(_) => r#"{"service":"#,
+                Ailing::Task(_) => r#"{"task":"#,
+            });
+            json.string(&ailing.to_string());
             json.raw(r#","reason":"#).string(reason).raw("}");
         });
         Some(Complaint { detail, tasks })
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readiness").field("log", &self.log).finish_non_exhaustive()
     }
 }
 

@@ -19,12 +19,12 @@
 
 mod answer;
 mod apply;
-mod learning;
+pub(crate) mod learning;
 mod query;
-mod rows;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
-mod walk;
+pub(crate) mod walk;
 
 use tidelog_core::{
     Answer, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Service, ServiceName,

@@ -18,9 +18,9 @@
 //!
 //! Idempotency keys ([`keys`]) are remembered beside that, for whoever asks under another name.
 
-mod clients;
-mod completions;
-mod expiry;
+pub(crate) mod clients;
+pub(crate) mod completions;
+pub(crate) mod expiry;
 pub(crate) mod keys;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod exactly_once;
 mod harness;
 #[cfg(test)]
 mod hostile_tests;
+mod inspect;
 #[cfg(test)]
 mod learning_tests;
 mod response_accumulator;
@@ -26,6 +27,7 @@ mod set_aside;
 pub use change_stream::ChangeStream;
 pub use entity_batch::EntityBatch;
 pub use entity_storage::EntityStorage;
+pub use inspect::serialize_row;
 pub use response_accumulator::ResponseAccumulator;
 pub use schema_learning::{Pace, SchemaLearning};
 pub use schema_learning_partitioner::SchemaLearningPartitioner;

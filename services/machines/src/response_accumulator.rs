@@ -22,7 +22,7 @@
 mod aggregate;
 mod deadlines;
 mod query;
-mod rows;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 

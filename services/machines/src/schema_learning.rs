@@ -16,7 +16,7 @@
 mod lessons;
 mod openings;
 mod publishing;
-mod rows;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 

@@ -17,7 +17,7 @@
 
 mod learning;
 mod query;
-mod rows;
+pub(crate) mod rows;
 mod statements;
 #[cfg(test)]
 mod tests;

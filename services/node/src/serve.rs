@@ -8,11 +8,12 @@ mod error;
 mod greeting;
 mod health;
 mod http;
+mod page;
 mod workers;
 
 pub(crate) use error::Error;
 
-use tidelog_core::{Layout, Service, ServiceName, Spec};
+use tidelog_core::{Layout, Service, ServiceName, Spec, Topic};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::settings::ServeSettings;
@@ -31,6 +32,11 @@ pub(crate) fn usual_services(settings: &ServeSettings) -> Vec<Box<dyn Service + 
     let is_wanted = |name| name != ServiceName::ChangeStream || settings.change_stream;
     services.retain(|service| is_wanted(service.spec().name));
     services
+}
+
+/// Whether a topic is of use to the change stream alone.
+pub(crate) fn is_of_change_stream(topic: Topic) -> bool {
+    matches!(topic, Topic::EntityChanges | Topic::Changelog(ServiceName::ChangeStream))
 }
 
 /// The services that there are.

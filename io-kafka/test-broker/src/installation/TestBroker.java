@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -24,8 +25,16 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.UnknownMemberIdException;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -35,9 +44,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * Started with an address and the arguments of kafka.Kafka it runs a broker at that address; with an
  * address alone it talks to the broker that is there. It says "ready" once the broker answers. Then it
  * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "settle NODES" waits
- * until all of so many nodes are in sync, "warm" takes a broker through its first transaction, "stop"
- * stops it in good order. When its input ends, because
- * whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
+ * until all of so many nodes are in sync, "ledger DATA<tab>FILE" writes what a {@link Ledger} has of the
+ * data folder, "allow USER PREFIX" lets a user do what a node does, "warm" takes a broker through its first transaction, "stop" stops it in good order. When its
+ * input ends, because whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
  */
 public final class TestBroker {
     public static void main(String[] arguments) throws Exception {
@@ -100,6 +109,12 @@ public final class TestBroker {
                 evict(address, line.substring("evict ".length()));
             } else if (line.startsWith("settle ")) {
                 settle(address, Integer.parseInt(line.substring("settle ".length())));
+            } else if (line.startsWith("ledger ")) {
+                String[] paths = line.substring("ledger ".length()).split("\t");
+                Ledger.write(Path.of(paths[0]), Path.of(paths[1]));
+            } else if (line.startsWith("allow ")) {
+                String[] words = line.split(" ");
+                allow(address, "User:" + words[1], words[2]);
             } else if (line.equals("warm")) {
                 warm(address);
             } else {
@@ -156,6 +171,35 @@ public final class TestBroker {
             // A node that has just died, or a topic that is just being deleted.
             return false;
         }
+    }
+
+    /** Lets a user do what a node does, as deploy/redpanda/security/acls.sh has it, and no more. */
+    private static void allow(String address, String user, String prefix) throws Exception {
+        Map<ResourceType, List<AclOperation>> rights = Map.of(
+                ResourceType.TOPIC,
+                List.of(AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS),
+                ResourceType.GROUP,
+                List.of(AclOperation.READ, AclOperation.DESCRIBE),
+                ResourceType.TRANSACTIONAL_ID,
+                List.of(AclOperation.WRITE, AclOperation.DESCRIBE));
+        List<AclBinding> bindings = new ArrayList<>();
+        rights.forEach((type, operations) -> {
+            ResourcePattern resource = new ResourcePattern(type, prefix, PatternType.PREFIXED);
+            operations.forEach(it -> bindings.add(binding(resource, user, it)));
+        });
+        ResourcePattern cluster = new ResourcePattern(ResourceType.CLUSTER, "kafka-cluster", PatternType.LITERAL);
+        bindings.add(binding(cluster, user, AclOperation.IDEMPOTENT_WRITE));
+        try (Admin admin = admin(address)) {
+            admin.createAcls(bindings).all().get();
+            AclBindingFilter all = AclBindingFilter.ANY;
+            while (!admin.describeAcls(all).values().get().containsAll(bindings)) {
+                Thread.sleep(20);
+            }
+        }
+    }
+
+    private static AclBinding binding(ResourcePattern resource, String user, AclOperation operation) {
+        return new AclBinding(resource, new AccessControlEntry(user, "*", operation, AclPermissionType.ALLOW));
     }
 
     /** Has a broker make its internal topics: one transaction with the offset of a group. */

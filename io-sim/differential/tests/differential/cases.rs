@@ -46,6 +46,19 @@ fn a_new_producer_begins_with_number_zero_where_each_transaction_has_an_epoch() 
 }
 
 #[test]
+fn a_coordinator_is_asked_before_it_is_looked_whether_a_batch_is_missing() {
+    agree(
+        Speech::V1,
+        &[
+            Init { producer: 1, id: Some(1) },
+            Add { producer: 1, partition: 1 },
+            Init { producer: 3, id: Some(1) },
+            Produce { producer: 3, partition: 1, batch: Batch::Gap, records: 1 },
+        ],
+    );
+}
+
+#[test]
 fn offsets_that_are_refused_have_begun_the_transaction_all_the_same() {
     agree(
         Speech::V2,

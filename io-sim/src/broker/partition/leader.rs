@@ -132,12 +132,15 @@ impl Partition {
             return Err(ErrorCode::NotEnoughReplicas);
         }
         if let Some(stamp) = batch.producer {
-            match check_batch(self.log.producers(), stamp, count)? {
-                Check::Repeated(recent) => return Ok(self.repeated(recent)),
-                Check::New if self.must_verify(stamp) && !is_verified => {
+            let verify = self.must_verify(stamp) && !is_verified;
+            match check_batch(self.log.producers(), stamp, count) {
+                // Whether a batch is missing is looked at when the coordinator has been asked.
+                Ok(Check::New) | Err(ErrorCode::OutOfOrderSequenceNumber) if verify => {
                     return Ok(Appending::Verify);
                 }
-                Check::New => {}
+                Ok(Check::Repeated(recent)) => return Ok(self.repeated(recent)),
+                Ok(Check::New) => {}
+                Err(error) => return Err(error),
             }
         }
         let payload = Payload::Records(batch.records.clone());

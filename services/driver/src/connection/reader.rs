@@ -100,7 +100,12 @@ impl Reader {
     }
 
     async fn recover<C: Client>(&mut self, client: &C, error: ClientError) {
-        tracing::warn!(topic = %self.topic, partition = %self.partition, %error, "cannot read on");
+        let (topic, partition) = (self.topic, self.partition);
+        if self.failures.is_multiple_of(TOLD_EVERY) {
+            tracing::warn!(%topic, %partition, %error, "cannot read on");
+        } else {
+            tracing::debug!(%topic, %partition, %error, "still cannot read on");
+        }
         if let ClientError::Gone { start, .. } = error {
             Probe::ResponsesGone.hit();
             self.next = Some(start);
@@ -116,6 +121,9 @@ const POLL: Duration = Duration::from_secs(30);
 
 /// How long one read waits before it takes what it has not found for the end.
 const POLL_TO_CATCH_UP: Duration = Duration::from_millis(250);
+
+/// Which of the failures that follow upon each other are told: the first, and then about one a minute.
+const TOLD_EVERY: u32 = 16;
 
 /// How long to wait after a failure; doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(100);

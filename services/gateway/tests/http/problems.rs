@@ -1,7 +1,7 @@
 //! Unknown routes and methods, readiness, and the pages about problems.
 
 use tidelog_core::{PartitionId, ServiceName, port::TaskId};
-use tidelog_gateway::{Ailments, Readiness, Settings};
+use tidelog_gateway::{Ailing, Ailments, Readiness, Settings};
 use tokio::sync::watch;
 
 use crate::system::{script, script_with, settings, unconnected};
@@ -49,10 +49,13 @@ fn until_the_databases_are_known_only_healthz_answers() {
 #[test]
 fn while_tasks_do_not_do_their_work_readyz_names_them() {
     let (service, partition) = (ServiceName::EntityStorage, PartitionId(2));
-    let stopped = (TaskId { service, partition }, "it has stopped: \"why\"".into());
-    let restored = (TaskId { partition: PartitionId(1), ..stopped.0 }, "it is restored".into());
+    let task = |partition| Ailing::Task(TaskId { service, partition });
+    let stopped = (task(partition), "it has stopped: \"why\"".into());
+    let restored = (task(PartitionId(1)), "it is restored".into());
+    let waits = (Ailing::Service(service), "it waits".into());
     let (ailments, told) = watch::channel(Ailments::default());
-    let settings = Settings { readiness: Readiness::of(told), ..settings() };
+    let settings =
+        Settings { readiness: Readiness::of(move || told.borrow().clone()), ..settings() };
     script_with(settings, async |shop| {
         ailments.send_replace([stopped, restored].into());
         let answer = shop.get("/readyz").await;
@@ -64,6 +67,10 @@ fn while_tasks_do_not_do_their_work_readyz_names_them() {
         ]);
         assert_eq!(answer.json()["tasks"], tasks);
         shop.get("/v1/databases").await.is(200);
+        ailments.send_replace([waits].into());
+        let answer = shop.get("/readyz").await.fails(503, "tasks-not-running", "it waits");
+        let tasks = serde_json::json!([{"service": "entity-storage", "reason": "it waits"}]);
+        assert_eq!(answer.json()["tasks"], tasks);
         ailments.send_replace(Ailments::default());
         shop.get("/readyz").await.is(200);
     });

@@ -9,7 +9,7 @@ use tidelog_core::{
 
 /// Whether schemas of a database's collections, or a collection's, are learned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     /// The epoch that holds.
     pub(super) number: Revision,
     /// Whether learning is on in it.
@@ -22,7 +22,7 @@ pub(super) struct Epoch {
 
 /// How far a walk has got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Walked {
+pub(crate) enum Walked {
     /// It has passed this entity and those before it; none, if it has not begun.
     To(Option<EntityId>),
     /// It has passed all.
@@ -31,8 +31,8 @@ pub(super) enum Walked {
 
 /// A walk that has not ended, by its database and its epoch: the walks of a database are made in the
 /// order of their epochs, so that the end of one says that those before it are over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WalkKey {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct WalkKey {
     pub(super) database: DatabaseId,
     pub(super) epoch: Revision,
 }
@@ -54,7 +54,7 @@ impl TableKey for WalkKey {
 
 /// A walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// Over what.
     pub(super) scope: LearningScope,
     /// The task's partition.
@@ -107,5 +107,5 @@ pub(super) fn of_collection(state: &State<'_>, collection: CollectionId) -> Opti
     (!own.follows || !is_over()).then_some(own)
 }
 
-pub(super) const EPOCHS: Table<LearningScope, Epoch> = Table::new(TableId::LearningEpochs);
-pub(super) const WALKS: Table<WalkKey, Walk> = Table::new(TableId::Walks);
+pub(crate) const EPOCHS: Table<LearningScope, Epoch> = Table::new(TableId::LearningEpochs);
+pub(crate) const WALKS: Table<WalkKey, Walk> = Table::new(TableId::Walks);

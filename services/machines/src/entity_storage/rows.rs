@@ -5,7 +5,7 @@ use tidelog_core::{Document, EntityId, Probe, Revision, State, TableId, ZoneId, 
 
 /// An entity, or what is left of one that was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct EntityRow {
+pub(crate) struct EntityRow {
     /// Goes on after a deletion.
     pub(super) revision: Revision,
     /// `None` where the entity is deleted.
@@ -57,7 +57,7 @@ pub(super) fn put(state: &mut State<'_>, id: &EntityId, before: &EntityRow, afte
 }
 
 /// Entities, deleted ones with their revision.
-pub(super) const ENTITIES: Table<EntityId, EntityRow> = Table::new(TableId::Entities);
+pub(crate) const ENTITIES: Table<EntityId, EntityRow> = Table::new(TableId::Entities);
 
 /// How many entities each zone has in this partition. One without any has no row.
-pub(super) const ZONES: Table<ZoneId, u64> = Table::new(TableId::Zones);
+pub(crate) const ZONES: Table<ZoneId, u64> = Table::new(TableId::Zones);

@@ -138,7 +138,7 @@ fn first(state: &State<'_>) -> Option<(WalkKey, Walk)> {
 }
 
 /// How many lessons the task has sent of its walks.
-const LESSONS: Table<(), u64> = Table::new(TableId::WalkLessons);
+pub(crate) const LESSONS: Table<(), u64> = Table::new(TableId::WalkLessons);
 
 /// Rows that a chunk looks at.
 const ROWS_MAX: usize = 500;

@@ -12,7 +12,7 @@ use super::{
 
 /// What is known of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Client {
+pub(crate) struct Client {
     /// The greatest `first_incomplete` that it has told.
     pub(super) first_incomplete: u64,
     /// Records of numbers below this one, a multiple of [`SPAN_MAX`], are gone.
@@ -93,4 +93,4 @@ fn chunk_start(number: u64) -> u64 {
 pub(super) const CLEARED_AFTER: u64 = 4 * SPAN_MAX;
 
 /// Clients.
-pub(super) const CLIENTS: Table<ClientId, Client> = Table::new(TableId::Clients);
+pub(crate) const CLIENTS: Table<ClientId, Client> = Table::new(TableId::Clients);

@@ -94,8 +94,8 @@ pub(super) fn clear_client(state: &mut State<'_>, client: &ClientId, limit: usiz
 /// Requests of one part, the most frequent ones, stand in rows of 32 numbers; the parts of one
 /// large batch stand in rows of 32 parts; what is between is between. A row never has more than 32
 /// records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ChunkKey {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ChunkKey {
     client: ClientId,
     /// The first of the numbers, a multiple of `span`.
     start: u64,
@@ -107,7 +107,7 @@ pub(super) struct ChunkKey {
 
 /// A record's place in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     /// The request's number, less the chunk's first.
     number: u8,
     part: u32,
@@ -115,7 +115,7 @@ pub(super) struct Slot {
 
 /// A completion record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) slot: Slot,
     pub(super) completion: Completion,
 }
@@ -167,7 +167,7 @@ fn number_bytes(client: &ClientId, number: u64) -> Vec<u8> {
 }
 
 /// Completion records by client, number and part.
-pub(super) const COMPLETIONS: Table<ChunkKey, Vec<Entry>> = Table::new(TableId::Completions);
+pub(crate) const COMPLETIONS: Table<ChunkKey, Vec<Entry>> = Table::new(TableId::Completions);
 
 /// How many numbers a chunk has at most. Each span divides it.
 pub(super) const SPAN_MAX: u64 = 32;

@@ -6,6 +6,7 @@
 
 use std::{ops::Bound, time::Duration};
 
+use serde::Serialize;
 use tidelog_core::{
     ClientId, Probe, State, TableId, Timestamp,
     state::{Table, TableKey},
@@ -69,15 +70,15 @@ pub(super) const fn hours(duration: Duration) -> u64 {
 }
 
 /// What can be forgotten from an hour on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expiry {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Expiry {
     pub(super) hour: u64,
     pub(super) subject: Subject,
 }
 
 /// What is to be forgotten.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Subject {
     Client(ClientId),
     Key(KeyId),
 }
@@ -109,10 +110,10 @@ impl TableKey for Expiry {
 }
 
 /// What is to be forgotten, in the order of the hours.
-pub(super) const EXPIRIES: Table<Expiry, ()> = Table::new(TableId::Expiries);
+pub(crate) const EXPIRIES: Table<Expiry, ()> = Table::new(TableId::Expiries);
 
 /// The key in [`EXPIRIES`] before which there is no row.
-const SWEEP: Table<(), Vec<u8>> = Table::new(TableId::Sweep);
+pub(crate) const SWEEP: Table<(), Vec<u8>> = Table::new(TableId::Sweep);
 
 /// How many rows one sweep removes at most.
 const SWEPT_ROWS_MAX: usize = 64;

@@ -66,8 +66,8 @@ pub(super) fn forget(state: &mut State<'_>, id: &KeyId) {
 
 /// A digest of a key's scope, the key and the number of the part: of bounded size, whatever callers
 /// bring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KeyId(Fingerprint);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct KeyId(Fingerprint);
 
 impl KeyId {
     pub(super) fn of(key: &IdempotencyKey, part: u32) -> Self {
@@ -88,7 +88,7 @@ impl TableKey for KeyId {
 
 /// A request that came with a key. `T` is what is remembered of its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Remembered<T> {
+pub(crate) struct Remembered<T> {
     pub(super) fingerprint: Fingerprint,
     /// In task time.
     pub(super) made: Timestamp,
@@ -100,6 +100,6 @@ fn due(made: Timestamp) -> u64 {
 }
 
 /// Idempotency keys.
-const fn table<T>() -> Table<KeyId, Remembered<T>> {
+pub(crate) const fn table<T>() -> Table<KeyId, Remembered<T>> {
     Table::new(TableId::IdempotencyKeys)
 }

@@ -9,7 +9,7 @@ use tidelog_core::{
 
 /// A request whose answers are gathered, or remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Aggregate {
+pub(crate) struct Aggregate {
     /// How many parts the request has.
     pub(super) of: u32,
     /// How many of them have their answer.
@@ -29,8 +29,8 @@ impl Aggregate {
 }
 
 /// The key of an aggregate: the client, the number and the first sending of its request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AggregateKey(pub(super) RequestId);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct AggregateKey(pub(super) RequestId);
 
 impl TableKey for AggregateKey {
     fn to_bytes(&self) -> Vec<u8> {
@@ -51,8 +51,8 @@ impl TableKey for AggregateKey {
 }
 
 /// The key of a part's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PartKey {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct PartKey {
     pub(super) aggregate: AggregateKey,
     /// From 1.
     pub(super) number: u32,
@@ -73,8 +73,8 @@ impl TableKey for PartKey {
 }
 
 /// The key of a deadline: its time, and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DeadlineKey {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DeadlineKey {
     pub(super) at: Timestamp,
     pub(super) aggregate: AggregateKey,
 }
@@ -95,7 +95,7 @@ impl TableKey for DeadlineKey {
 ///
 /// The order is part of the store's format: new ones go to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Deadline {
+pub(crate) enum Deadline {
     /// Answer it as it is, unless it is whole.
     Answer,
     /// Forget it.
@@ -103,13 +103,13 @@ pub(super) enum Deadline {
 }
 
 /// Requests whose answers are gathered, or remembered.
-pub(super) const AGGREGATES: Table<AggregateKey, Aggregate> = Table::new(TableId::Aggregates);
+pub(crate) const AGGREGATES: Table<AggregateKey, Aggregate> = Table::new(TableId::Aggregates);
 
 /// The answers to their parts.
-pub(super) const PARTS: Table<PartKey, PartAnswer> = Table::new(TableId::AggregateParts);
+pub(crate) const PARTS: Table<PartKey, PartAnswer> = Table::new(TableId::AggregateParts);
 
 /// The deadline of each aggregate, in the order of their times.
-pub(super) const DEADLINES: Table<DeadlineKey, Deadline> = Table::new(TableId::Deadlines);
+pub(crate) const DEADLINES: Table<DeadlineKey, Deadline> = Table::new(TableId::Deadlines);
 
 /// The time before which there is no deadline.
-pub(super) const SWEEP: Table<(), Timestamp> = Table::new(TableId::Sweep);
+pub(crate) const SWEEP: Table<(), Timestamp> = Table::new(TableId::Sweep);

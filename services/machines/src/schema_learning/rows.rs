@@ -12,7 +12,7 @@ use tidelog_schema::Model;
 
 /// How far the learning of a collection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Learner {
+pub(crate) struct Learner {
     /// The epoch of its model.
     pub(super) epoch: Revision,
     /// How much was published under the epoch.
@@ -27,7 +27,7 @@ pub(super) struct Learner {
 
 /// A definition that was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// Of the definition without its notes.
     pub(super) definition: Fingerprint,
     /// Of the whole.
@@ -38,7 +38,7 @@ pub(super) struct Published {
 
 /// Which tasks' walks of an epoch have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     pub(super) epoch: Revision,
     /// Whether a collection's holds only until its database's learning is switched.
     pub(super) follows: bool,
@@ -47,7 +47,7 @@ pub(super) struct Ends {
 
 /// Tasks whose walks have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// Those of these partitions.
     Some(BTreeSet<PartitionId>),
     /// Those of all partitions.
@@ -56,15 +56,15 @@ pub(super) enum Ended {
 
 /// Collections of a database that are to be looked at, for all walks have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Opening {
+pub(crate) struct Opening {
     pub(super) epoch: Revision,
     /// The collection up to which that was done.
     pub(super) after: Option<CollectionId>,
 }
 
 /// A collection by the time at which it is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Due {
     pub(super) at: Timestamp,
     pub(super) collection: CollectionId,
 }
@@ -84,8 +84,8 @@ impl TableKey for Due {
 }
 
 /// A source of lessons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SourceKey {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum SourceKey {
     /// A partition of `entity-updates`.
     Updates(PartitionId),
     /// The walks of a task of entity-storage.
@@ -124,10 +124,10 @@ impl TableKey for SourceKey {
     }
 }
 
-pub(super) const LEARNERS: Table<CollectionId, Learner> = Table::new(TableId::Learners);
-pub(super) const MODELS: Table<CollectionId, Model> = Table::new(TableId::Models);
-pub(super) const ENDS: Table<LearningScope, Ends> = Table::new(TableId::WalkEnds);
+pub(crate) const LEARNERS: Table<CollectionId, Learner> = Table::new(TableId::Learners);
+pub(crate) const MODELS: Table<CollectionId, Model> = Table::new(TableId::Models);
+pub(crate) const ENDS: Table<LearningScope, Ends> = Table::new(TableId::WalkEnds);
 /// The number of the last lesson of each source.
-pub(super) const SOURCES: Table<SourceKey, u64> = Table::new(TableId::LessonSources);
-pub(super) const DUE: Table<Due, ()> = Table::new(TableId::LearnersDue);
-pub(super) const OPENINGS: Table<DatabaseId, Opening> = Table::new(TableId::Openings);
+pub(crate) const SOURCES: Table<SourceKey, u64> = Table::new(TableId::LessonSources);
+pub(crate) const DUE: Table<Due, ()> = Table::new(TableId::LearnersDue);
+pub(crate) const OPENINGS: Table<DatabaseId, Opening> = Table::new(TableId::Openings);

@@ -10,7 +10,7 @@ use tidelog_core::{
 
 /// A database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DatabaseRow {
+pub(crate) struct DatabaseRow {
     /// The revision of its schema.
     pub(super) revision: Revision,
     /// When it was provisioned, in task time.
@@ -28,7 +28,7 @@ impl DatabaseRow {
 
 /// What is known of the documents of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DefinitionRow {
+pub(crate) struct DefinitionRow {
     /// The revision of the database's schema by the last change.
     pub(super) revision: Revision,
     /// What users state.
@@ -39,7 +39,7 @@ pub(super) struct DefinitionRow {
 
 /// What was learned of the documents of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Learned {
+pub(crate) struct Learned {
     /// Under which epoch.
     pub(super) epoch: Revision,
     /// How much of it was published under the epoch.
@@ -76,7 +76,7 @@ impl DefinitionRow {
 
 /// Whether learning is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SwitchRow {
+pub(crate) struct SwitchRow {
     /// The epoch that began by it.
     pub(super) epoch: Revision,
     /// Whether it is on.
@@ -85,6 +85,6 @@ pub(super) struct SwitchRow {
     pub(super) follows: bool,
 }
 
-pub(super) const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);
-pub(super) const DEFINITIONS: Table<CollectionId, DefinitionRow> = Table::new(TableId::Definitions);
-pub(super) const SWITCHES: Table<LearningScope, SwitchRow> = Table::new(TableId::LearningSwitches);
+pub(crate) const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);
+pub(crate) const DEFINITIONS: Table<CollectionId, DefinitionRow> = Table::new(TableId::Definitions);
+pub(crate) const SWITCHES: Table<LearningScope, SwitchRow> = Table::new(TableId::LearningSwitches);

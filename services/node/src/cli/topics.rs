@@ -21,6 +21,11 @@ pub(crate) struct TopicsArgs {
     #[arg(long, global = true, value_name = "COUNT", value_parser = parse::replication)]
     pub(crate) replication: Option<u16>,
 
+    /// Count the topics of the change stream too, as for `tidelog serve` [env: TIDELOG_CHANGE_STREAM]
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1)]
+    #[arg(default_missing_value = "true", require_equals = true)]
+    pub(crate) change_stream: Option<bool>,
+
     /// Print each topic as a line of JSON, for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -43,7 +48,7 @@ pub(crate) enum TopicsAction {
 /// Which topics.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Named {
-    /// Names of topics, without prefix [default: all]
+    /// Names of topics, without prefix [default: all, those of the change stream where it is on]
     #[arg(value_name = "TOPIC")]
     pub(crate) topics: Vec<Topic>,
 }
@@ -57,7 +62,7 @@ impl TopicsArgs {
     /// The same for a node.
     pub(crate) fn to_serve(&self) -> ServeArgs {
         let ServeArgs { config, flags } = self.brokers.clone().into_serve();
-        let (partitions, replication) = (self.partitions, self.replication);
-        ServeArgs { config, flags: Layer { partitions, replication, ..flags } }
+        let Self { partitions, replication, change_stream, .. } = *self;
+        ServeArgs { config, flags: Layer { partitions, replication, change_stream, ..flags } }
     }
 }

@@ -10,9 +10,15 @@ use crate::{logging, serve};
 
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings_of(args)?;
+    if settings.brokers.is_none() && settings.cluster.services.is_some() {
+        return Err(Failure::WrongCall(SERVICES_OF_NO_CLUSTER.to_owned()));
+    }
     logging::start(&settings)?;
     serve::serve(&settings).map_err(|error| Failure::Failed(with_causes(&error)))
 }
+
+const SERVICES_OF_NO_CLUSTER: &str = "--services (or TIDELOG_SERVICES) says which of them a node of a cluster runs, and no brokers are \
+     named: name them with --brokers, or leave it out, for a node whose log is in its folder runs all";
 
 /// The settings of a node that is started like this.
 pub(super) fn settings_of(args: ServeArgs) -> Result<ServeSettings, Failure> {

@@ -10,13 +10,16 @@ use tidelog_io_kafka::{Described, Difference, Settings, Topics, TopicsError};
 use super::serve::settings_of;
 use crate::cli::{Named, TopicsAction, TopicsArgs};
 use crate::failure::Failure;
+use crate::serve::is_of_change_stream;
 use crate::{kafka, output};
 
 /// Copies where there are as many brokers: one can be away, and nothing that was acknowledged is lost.
 const COPIES_ADVISED: usize = 3;
 
 pub(super) fn run(args: TopicsArgs, timeout: Duration) -> Result<(), Failure> {
-    let settings = kafka::settings(&settings_of(args.to_serve())?, timeout)?;
+    let of_node = settings_of(args.to_serve())?;
+    let settings = kafka::settings(&of_node, timeout)?;
+    let chosen = |named| chosen(named, of_node.change_stream);
     let topics = Topics::connect(&settings)?;
     match args.action {
         TopicsAction::Create(named) => {
@@ -39,9 +42,9 @@ fn warn_of_single_copies(settings: &Settings, topics: &Topics) -> Result<(), Fai
     Ok(())
 }
 
-fn chosen(Named { mut topics }: Named) -> Vec<Topic> {
+fn chosen(Named { mut topics }: Named, change_stream: bool) -> Vec<Topic> {
     if topics.is_empty() {
-        topics.extend(Topic::all());
+        topics.extend(Topic::all().filter(|it| change_stream || !is_of_change_stream(*it)));
     }
     topics.sort_unstable();
     topics.dedup();

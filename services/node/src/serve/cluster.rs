@@ -12,13 +12,17 @@ pub(super) use folder::refuse_folder_of_cluster;
 use std::{sync::Arc, time::Duration};
 
 use tidelog_core::{Service, ServiceName};
-use tidelog_gateway::Metrics;
+use tidelog_gateway::{Ailing, Metrics, Readiness};
 use tidelog_io_kafka::{KafkaClient, KafkaTransport, Owners};
 use tidelog_io_local::FjallStore;
 use tidelog_runtime::{LocalQueries, Settings};
 use tokio::{net::TcpListener, sync::watch};
 
-use self::{brokers::Brokers, folder::Folder, queries::ClusterQueries};
+use self::{
+    brokers::{Brokers, WantedTopics},
+    folder::Folder,
+    queries::ClusterQueries,
+};
 use super::{
     Error,
     health::Health,
@@ -47,8 +51,12 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let store = FjallStore::open(&store, CACHE_BYTES)?;
     let transport = KafkaTransport::with_owners(kafka.clone(), store, owners.clone());
     let health = Arc::new(Health::of_member());
+    let names = services.iter().map(|service| service.spec().name).collect();
+    let readiness = readiness(transport.clone(), names, Arc::clone(&health));
     let of_brokers = transport.clone();
-    let brokers = Brokers::watch(&kafka, cluster.create_topics, move || of_brokers.figures())?;
+    let topics =
+        WantedTopics { create: cluster.create_topics, change_stream: settings.change_stream };
+    let brokers = Brokers::watch(&kafka, topics, move || of_brokers.figures())?;
     let of_runner = Settings { commit_interval: cluster.commit_interval, ..Settings::default() };
     // Nobody joins before there is something to join.
     let patience = Patience::Endless { join_when: brokers.are_there() };
@@ -60,7 +68,7 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let log = Log {
         client: KafkaClient::connect(&kafka)?,
         queries: Arc::new(ClusterQueries::new(&kafka.prefix, local, owners)),
-        readiness: health.readiness().and_log(brokers.away()),
+        readiness: readiness.and_log(brokers.away()),
         metrics: metrics_of(transport, &brokers),
         place: format!("the topics {}* of {}", kafka.prefix, kafka.brokers),
         is_there: until(brokers.are_there()),
@@ -73,6 +81,32 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let asked = brokers.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     asked.and(served).and(worked)
+}
+
+/// What `/readyz` asks: whether every service of this node has heard which partitions are its own, and
+/// does its work with them.
+fn readiness(
+    transport: KafkaTransport<FjallStore>,
+    services: Vec<ServiceName>,
+    health: Arc<Health>,
+) -> Readiness {
+    Readiness::of(move || {
+        let mut ailments = health.ailments();
+        let waiting = services.iter().filter(|service| transport.awaits_partitions(**service));
+        let waits = |service: &ServiceName| {
+            let reason = "it has not heard from its group yet which partitions are this node's";
+            (Ailing::Service(*service), reason.into())
+        };
+        ailments.extend(waiting.map(waits));
+        // The runner takes a moment to hear of what it has been given.
+        for figures in transport.figures().tasks {
+            if figures.restoring.is_some() {
+                let ailment = || "it is being restored".into();
+                ailments.entry(Ailing::Task(figures.task)).or_insert_with(ailment);
+            }
+        }
+        ailments
+    })
 }
 
 /// What `/metrics` tells.

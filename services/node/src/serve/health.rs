@@ -1,7 +1,7 @@
 //! What is the matter with the tasks of this node.
 
 use tidelog_core::port::TaskId;
-use tidelog_gateway::{Ailments, Readiness};
+use tidelog_gateway::{Ailing, Ailments};
 use tidelog_runtime::{TaskState, Watch};
 use tokio::sync::watch;
 
@@ -16,7 +16,8 @@ pub(crate) struct Health {
 impl Health {
     /// The health of a node that is to have these tasks, none of which is there yet.
     pub(crate) fn of(tasks: impl IntoIterator<Item = TaskId>) -> Self {
-        let starting = tasks.into_iter().map(|task| (task, "it is being started".into()));
+        let starting =
+            tasks.into_iter().map(|task| (Ailing::Task(task), "it is being started".into()));
         Self { ailments: watch::Sender::new(starting.collect()), is_of_cluster: false }
     }
 
@@ -25,9 +26,9 @@ impl Health {
         Self { ailments: watch::Sender::default(), is_of_cluster: true }
     }
 
-    /// What `/readyz` asks.
-    pub(crate) fn readiness(&self) -> Readiness {
-        Readiness::of(self.ailments.subscribe())
+    /// What is the matter now.
+    pub(crate) fn ailments(&self) -> Ailments {
+        self.ailments.borrow().clone()
     }
 }
 
@@ -46,8 +47,8 @@ impl Watch for Health {
         };
         self.ailments.send_modify(|ailments| {
             match ailment {
-                Some(ailment) => ailments.insert(task, ailment),
-                None => ailments.remove(&task),
+                Some(ailment) => ailments.insert(Ailing::Task(task), ailment),
+                None => ailments.remove(&Ailing::Task(task)),
             };
         });
     }
@@ -63,7 +64,8 @@ mod tests {
     fn a_task_is_well_while_it_runs_and_at_no_other_time() {
         let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(3) };
         let health = Health::of([task]);
-        let ailment = || health.ailments.borrow().get(&task).map(|ailment| ailment.to_string());
+        let ailing = Ailing::Task(task);
+        let ailment = || health.ailments().get(&ailing).map(|ailment| ailment.to_string());
         assert_eq!(ailment().as_deref(), Some("it is being started"));
         let states = [
             (TaskState::Restoring, Some("it is being restored")),
@@ -83,7 +85,7 @@ mod tests {
     fn a_task_that_has_gone_from_a_member_of_a_cluster_is_for_others_to_care_for() {
         let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(3) };
         let health = Health::of_member();
-        let is_well = || health.ailments.borrow().is_empty();
+        let is_well = || health.ailments().is_empty();
         assert!(is_well());
         health.task(task, TaskState::Restoring);
         assert!(!is_well());

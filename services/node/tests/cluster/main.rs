@@ -5,6 +5,7 @@ mod histories;
 #[allow(dead_code, reason = "shared with the tests of a node alone")]
 #[path = "../system/http.rs"]
 mod http;
+mod ledger;
 mod log;
 mod member;
 mod paused;

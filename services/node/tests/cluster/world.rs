@@ -8,6 +8,7 @@ use tidelog_test_broker::{Cluster, Flavour, own};
 use crate::{
     histories::check_histories,
     http::Http,
+    ledger::{Found, check_ledger},
     log::{Log, check_store},
     member::Member,
     writers::{WRITERS, Writers},
@@ -42,7 +43,7 @@ impl World {
     }
 
     /// Does something while the writers write, and then checks all that is to hold.
-    pub(crate) fn while_writing(mut self, work: impl FnOnce(&mut Self, &Writers)) {
+    pub(crate) fn while_writing(mut self, work: impl FnOnce(&mut Self, &Writers)) -> Found {
         let writers = self.writers();
         thread::scope(|scope| {
             let stopping = Stopping(&writers);
@@ -53,11 +54,12 @@ impl World {
             work(&mut self, &writers);
             drop(stopping);
         });
-        self.check(&writers);
+        let found = self.check(&writers);
         drop(self.folder.take());
+        found
     }
 
-    fn check(&mut self, writers: &Writers) {
+    fn check(&mut self, writers: &Writers) -> Found {
         let addresses = self.cluster.addresses();
         self.cluster.settle();
         // Each node in turn has everything, and stops in good order.
@@ -73,6 +75,11 @@ impl World {
             }
         }
         check_histories(&Log::of(&addresses), &writers.acknowledged());
+        for member in &mut self.members {
+            assert!(member.stop().success(), "it stops in good order");
+        }
+        self.cluster.settle();
+        check_ledger(&self.cluster.ledger())
     }
 
     /// Waits until a node alone answers for every entity, which takes all of its tasks.
@@ -114,6 +121,10 @@ impl Drop for World {
             let last: Vec<_> = last.into_iter().rev().collect();
             eprintln!("what {} said last:\n{}", member.url(), last.join("\n"));
         }
-        eprintln!("all of it is in {}", folder.keep().display());
+        let folder = folder.keep();
+        if let Err(error) = self.cluster.copy_to(&folder) {
+            eprintln!("what the brokers have could not be kept: {error}");
+        }
+        eprintln!("all of it, and what the brokers have, is in {}", folder.display());
     }
 }

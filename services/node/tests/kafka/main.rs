@@ -3,5 +3,6 @@
 mod cat;
 mod node;
 mod schemas;
+mod security;
 mod tool;
 mod topics;

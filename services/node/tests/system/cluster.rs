@@ -95,8 +95,10 @@ fn a_node_waits_for_brokers_that_are_away() {
     broker.kill(0);
     let folder = tempfile::tempdir().expect("a folder");
     let listen = free_address();
-    let mut node =
-        Process::spawn(cluster(&brokers, &prefix(), folder.path()).args(["--listen", &listen]));
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut node = cluster(&brokers, &prefix(), &folder.path().join("node"));
+    node.args(["--listen", &listen]).stderr(log.reopen().expect("the same file"));
+    let mut node = Process::spawn(&mut node);
     let http = Http::new(&format!("http://{listen}"));
     wait_until(|| std::net::TcpStream::connect(&listen).is_ok());
     assert_eq!(http.get("/healthz").status, 200);
@@ -112,6 +114,13 @@ fn a_node_waits_for_brokers_that_are_away() {
     wait_until(|| http.get("/readyz").status == 503);
     assert_away(&http.get("/readyz"));
     assert_away(&http.put("/v1/entities/shop/orders/eu/1", "2"));
+    // Long enough for every connection to fail many times.
+    thread::sleep(Duration::from_secs(3));
+    let said = std::fs::read_to_string(log.path()).expect("text");
+    assert!(said.contains("the brokers cannot be reached"), "{said}");
+    let is_complaint = |line: &&str| line.contains(" WARN ") || line.contains("ERROR");
+    let complaints = said.lines().filter(is_complaint).count();
+    assert!(complaints < 20, "{complaints} complaints:\n{said}");
     broker.start_again(0);
     wait_until(|| http.get("/readyz").status == 200);
     wait_until(|| http.put("/v1/entities/shop/orders/eu/1", "3").status == 200);
@@ -166,6 +175,7 @@ fn what_no_cluster_can_be_is_refused_with_words() {
     assert!(refused(&["--brokers", "broker"]).contains("broker-0:9092"));
     assert!(refused(&["--services", "entity-store"]).contains("entity-storage"));
     assert!(refused(&["--prefix", "a b"]).contains("A-Z"));
+    assert!(refused(&["--services", "entity-storage"]).contains("--brokers"));
 }
 
 /// Tells writers that it is over, also where a test has failed.
@@ -178,13 +188,13 @@ impl Drop for Over<'_> {
 }
 
 /// Starts a node, and waits until it is ready.
-fn start(brokers: &str, prefix: &str, data: &Path) -> Node {
+pub(crate) fn start(brokers: &str, prefix: &str, data: &Path) -> Node {
     let flags = flags(brokers, prefix);
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     Node::start_with(data, &flags)
 }
 
-fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
+pub(crate) fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
     let mut command = tidelog();
     command.arg("serve").arg("--data").arg(data).args(flags(brokers, prefix));
     command
@@ -245,7 +255,7 @@ fn assert_away(reply: &Reply) {
     assert_eq!(reply.header("retry-after"), Some("1"));
 }
 
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "it never came to be");
@@ -254,22 +264,22 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// A prefix that no other test has.
-fn prefix() -> String {
+pub(crate) fn prefix() -> String {
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis());
     format!("node-{now:x}-{}-", PREFIXES.fetch_add(1, Ordering::Relaxed))
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
 
 /// A node that need not be ready.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::null()).spawn().expect("the binary starts"))
     }
 

@@ -3,6 +3,7 @@
 mod api;
 mod change_stream;
 mod cluster;
+mod cluster_answers;
 mod command_line;
 mod crash;
 mod folder;

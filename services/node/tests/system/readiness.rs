@@ -26,6 +26,17 @@ fn a_node_with_a_stopped_task_is_not_ready_and_says_why() {
     assert!(reason.contains("it has stopped"), "{reason}");
     assert!(reason.contains("entity-patches:2:0") && reason.contains("250"), "{reason}");
     assert_eq!(node.http().get("/healthz").status, 200);
+    let metrics = node.http().get("/metrics");
+    assert_eq!(metrics.status, 200);
+    let metrics = metrics.text();
+    for line in [
+        r#"tidelog_tasks{service="entity-storage"} 3"#,
+        r#"tidelog_tasks{service="entity-batch"} 4"#,
+        r#"tidelog_task_lag_records{service="entity-storage",partition="2",topic="entity-patches"} 1"#,
+        r#"tidelog_task_lag_records{service="entity-storage",partition="1",topic="entity-patches"} 0"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
 }
 
 /// What `/readyz` says once no task is still on its way.

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use tidelog_core::{
-    Message, Offset, PartitionId, Timestamp, Topic, TraceContext,
+    Message, Offset, PartitionId, ServiceName, TableId, Timestamp, Topic, TraceContext,
     headers::{CONTENT_TYPE, REQUEST_ID, TRACEPARENT},
     message::{DeadLetter, MarkedUpdate},
 };
@@ -54,8 +54,8 @@ fn to_json(line: Line<'_>) -> Value {
         Headers::Told(headers) => headers,
         Headers::Derived(trace) => derived(topic, known, trace),
     };
-    if let Topic::Changelog(_) = topic {
-        put_changelog(&mut object, key, payload);
+    if let Topic::Changelog(service) = topic {
+        put_changelog(&mut object, service, key, payload);
     } else {
         put_bytes(&mut object, "key", key);
     }
@@ -139,8 +139,13 @@ fn put_json(object: &mut Map<String, Value>, payload: &[u8]) {
     }
 }
 
-/// What a record of a changelog says. Its rows are of the service's own format, and are not looked into.
-fn put_changelog(object: &mut Map<String, Value>, key: &[u8], payload: Option<&[u8]>) {
+/// What a record of a changelog says.
+fn put_changelog(
+    object: &mut Map<String, Value>,
+    service: ServiceName,
+    key: &[u8],
+    payload: Option<&[u8]>,
+) {
     match tidelog_io_kafka::changelog_entry(key, payload) {
         Ok(ChangelogEntry::Progress(progress)) => {
             let position =
@@ -153,17 +158,35 @@ fn put_changelog(object: &mut Map<String, Value>, key: &[u8], payload: Option<&[
         }
         Ok(ChangelogEntry::Row { table, key, row }) => {
             object.insert("table".into(), format!("{table:?}").into());
-            put_bytes(object, "key", &key);
-            if let Some(row) = row {
-                object.insert("payload_base64".into(), STANDARD.encode(&row).into());
-                let reason = "it is a row of a table, which its service alone understands";
-                object.insert("reason".into(), reason.into());
-            }
+            put_row(object, service, table, (&key, row.as_deref()));
         }
         Err(error) => {
             put_bytes(object, "key", key);
             let payload = payload.unwrap_or_default();
             object.insert("payload_base64".into(), STANDARD.encode(payload).into());
+            object.insert("reason".into(), error.to_string().into());
+        }
+    }
+}
+
+/// Key and row of a table, as far as they can be read.
+fn put_row(
+    object: &mut Map<String, Value>,
+    service: ServiceName,
+    table: TableId,
+    (key, row): (&[u8], Option<&[u8]>),
+) {
+    let serializer = serde_json::value::Serializer;
+    match tidelog_machines::serialize_row(service, table, key, row, serializer) {
+        Ok(mut both) => {
+            object.insert("key".into(), both["key"].take());
+            object.insert("payload".into(), both["row"].take());
+        }
+        Err(error) => {
+            put_bytes(object, "key", key);
+            if let Some(row) = row {
+                object.insert("payload_base64".into(), STANDARD.encode(row).into());
+            }
             object.insert("reason".into(), error.to_string().into());
         }
     }

@@ -14,7 +14,7 @@ use tidelog_io_kafka::{
 use tokio::sync::watch;
 
 use super::metrics::Lags;
-use crate::serve::{Error, specs};
+use crate::serve::{Error, is_of_change_stream, specs};
 
 /// How often the brokers are asked whether they are there.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +24,15 @@ const LAGS_EVERY: u32 = 10;
 
 /// How long they may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+
+/// The topics that a node wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WantedTopics {
+    /// Whether those that are not there are made.
+    pub(super) create: bool,
+    /// Whether those of the change stream are among them.
+    pub(super) change_stream: bool,
+}
 
 /// A thread that asks the brokers from time to time. It is to be stopped, not dropped.
 pub(super) struct Brokers {
@@ -39,7 +48,7 @@ impl Brokers {
     /// that is wanted, and an error otherwise.
     pub(super) fn watch(
         settings: &Settings,
-        create: bool,
+        wanted: WantedTopics,
         figures: impl Fn() -> Figures + Send + 'static,
     ) -> Result<Self, Error> {
         let settings = Settings { request_timeout: ANSWERED_WITHIN, ..settings.clone() };
@@ -59,7 +68,7 @@ impl Brokers {
                 lags: tell_lags,
                 is_told: false,
             };
-            asking.run(create, &there)
+            asking.run(wanted, &there)
         };
         let thread = thread::Builder::new().name("kafka-brokers".into()).spawn(work);
         Ok(Self { stop, thread: thread.map_err(Error::Runtime)?, are_there, away, lags })
@@ -107,9 +116,9 @@ struct Asking {
 }
 
 impl Asking {
-    fn run(mut self, create: bool, there: &watch::Sender<bool>) -> Result<(), Error> {
+    fn run(mut self, wanted: WantedTopics, there: &watch::Sender<bool>) -> Result<(), Error> {
         loop {
-            match self.make_ready(create) {
+            match self.make_ready(wanted) {
                 Ok(()) => break,
                 Err(NotReady::Wrong(error)) => return Err(error),
                 Err(NotReady::Away(reason)) => self.are_away(&reason),
@@ -124,22 +133,27 @@ impl Asking {
             if self.is_stopped() {
                 break;
             }
-            let reached = self.topics.reach().and_then(|()| {
-                if round.is_multiple_of(LAGS_EVERY) { self.look_at_lags() } else { Ok(()) }
-            });
-            match reached {
-                Ok(()) => self.are_here(),
-                Err(error) => self.are_away(&error.to_string()),
+            if let Err(error) = self.topics.reach() {
+                self.are_away(&error.to_string());
+                continue;
+            }
+            self.are_here();
+            if round.is_multiple_of(LAGS_EVERY)
+                && let Err(error) = self.look_at_lags()
+            {
+                // Leaders are moving, say. The last figures stay.
+                tracing::debug!(%error, "how far tasks are behind is not known at this time");
             }
         }
         Ok(())
     }
 
     /// Makes the topics that are not there, if that is wanted, and looks at all of them.
-    fn make_ready(&self, create: bool) -> Result<(), NotReady> {
+    fn make_ready(&self, wanted: WantedTopics) -> Result<(), NotReady> {
+        let needed = || needed(wanted);
         let mut wrong = self.topics.check_shapes(needed())?;
         let is_missing = |it: &Difference| matches!(it, Difference::Missing { .. });
-        if create && wrong.iter().any(is_missing) {
+        if wanted.create && wrong.iter().any(is_missing) {
             let created = self.topics.create(needed())?;
             tracing::info!(topics = created.len(), "topics were made");
             wrong = self.topics.check_shapes(needed())?;
@@ -214,7 +228,8 @@ impl From<TopicsError> for NotReady {
 }
 
 /// The topics of all services, wherever they run, and of the gateways.
-fn needed() -> impl Iterator<Item = Topic> {
+fn needed(wanted: WantedTopics) -> impl Iterator<Item = Topic> {
     let of_services = specs().flat_map(of_service);
-    of_services.chain([Topic::CompleteResponses, Topic::SchemaUpdates, Topic::Owners])
+    let all = of_services.chain([Topic::CompleteResponses, Topic::SchemaUpdates, Topic::Owners]);
+    all.filter(move |topic| wanted.change_stream || !is_of_change_stream(*topic))
 }

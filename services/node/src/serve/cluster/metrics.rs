@@ -1,9 +1,11 @@
 //! What `/metrics` tells of a node of a cluster, in the text format of Prometheus.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use tidelog_core::{Topic, port::TaskId};
 use tidelog_io_kafka::{Commits, Figures, TaskFigures};
+
+use crate::serve::page::{Page, labels};
 
 /// How many records each task has still to read, as far as is known.
 pub(super) type Lags = BTreeMap<(TaskId, Topic), u64>;
@@ -15,28 +17,15 @@ pub(super) fn page(figures: &Figures, lags: &Lags, away: bool) -> String {
     page.value("tidelog_brokers_reachable", "", u64::from(!away));
     tasks(&mut page, &figures.tasks);
     commits(&mut page, figures);
-    page.family(
-        "tidelog_task_lag_records",
-        "gauge",
-        "Offsets of an input that a task has still to read, the ends of transactions among them.",
-    );
     let is_here = |task: TaskId| figures.tasks.iter().any(|figures| figures.task == task);
-    for ((task, topic), lag) in lags.iter().filter(|((task, _), _)| is_here(*task)) {
-        let labels = format!(r#"{},topic="{topic}""#, labels(*task));
-        page.value("tidelog_task_lag_records", &labels, *lag);
-    }
-    page.0
+    page.lags(
+        lags.iter().map(|((task, topic), lag)| (*task, *topic, *lag)).filter(|it| is_here(it.0)),
+    );
+    page.into_text()
 }
 
 fn tasks(page: &mut Page, tasks: &[TaskFigures]) {
-    let mut owned = BTreeMap::new();
-    for task in tasks {
-        *owned.entry(task.task.service).or_insert(0) += 1;
-    }
-    page.family("tidelog_tasks", "gauge", "Tasks that this node has.");
-    for (service, count) in owned {
-        page.value("tidelog_tasks", &format!(r#"service="{service}""#), count);
-    }
+    page.tasks(tasks.iter().map(|task| task.task));
     let restoring: Vec<_> = tasks.iter().filter_map(|it| Some((it.task, it.restoring?))).collect();
     let total = "tidelog_restore_records_total";
     page.family(total, "gauge", "Offsets of the changelog that a task being restored is to read.");
@@ -58,33 +47,6 @@ fn commits(page: &mut Page, figures: &Figures) {
         for (outcome, count) in outcomes {
             page.value(name, &format!(r#"service="{service}",outcome="{outcome}""#), *count);
         }
-    }
-}
-
-fn labels(task: TaskId) -> String {
-    format!(r#"service="{}",partition="{}""#, task.service, task.partition)
-}
-
-/// A page in the text format of Prometheus. Names of services and topics need no escapes.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        self.line(format_args!("# HELP {name} {help}"));
-        self.line(format_args!("# TYPE {name} {kind}"));
-    }
-
-    fn value(&mut self, name: &str, labels: &str, value: u64) {
-        if labels.is_empty() {
-            self.line(format_args!("{name} {value}"));
-        } else {
-            self.line(format_args!("{name}{{{labels}}} {value}"));
-        }
-    }
-
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.0, "{line}").expect("a String takes all that is written to it");
     }
 }
 
