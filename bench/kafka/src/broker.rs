@@ -26,6 +26,8 @@ pub const ANSWERS: &str = "partial-responses";
 pub const CHANGELOG: &str = "entity-storage-changelog";
 /// What could not be read. Tidelog wants it to be there; nothing comes into it.
 pub const DEAD_LETTERS: &str = "dead-letters";
+/// What schemas are learned from. Likewise: learning is off.
+pub const LESSONS: &str = "schema-learning";
 /// The consumer group: that of every contestant.
 pub const GROUP: &str = "entity-storage";
 
@@ -113,8 +115,8 @@ impl Place {
     /// # Errors
     /// If the broker is away or refuses.
     pub fn create_topics(&self) -> Result<()> {
-        let names =
-            [PATCHES, UPDATES, ANSWERS, CHANGELOG, DEAD_LETTERS].map(|topic| self.name(topic));
+        let names = [PATCHES, UPDATES, ANSWERS, CHANGELOG, DEAD_LETTERS, LESSONS]
+            .map(|topic| self.name(topic));
         let topics: Vec<_> = names
             .iter()
             .map(|name| {

@@ -105,6 +105,7 @@ impl<H: Home> Play<'_, H> {
     }
 
     fn remove(&mut self, member: LeavingMember) -> String {
+        self.new_metadata.get_or_insert_default();
         let group_id = self.names.group.clone();
         let reply = self.ask(LeaveGroupRequest { group_id, members: vec![member] });
         let Reply::LeaveGroup(reply) = reply else { unreachable!("{reply:?}") };
@@ -161,7 +162,13 @@ impl<H: Home> Play<'_, H> {
 
     fn send_join(&mut self, member: usize) {
         let me = self.standing(Some(member), false);
-        let metadata = Bytes::from(format!("metadata of {member}"));
+        let metadata = match &mut self.new_metadata {
+            Some(joined) if !me.id.is_empty() => {
+                *joined += 1;
+                format!("metadata {joined} of {member}")
+            }
+            Some(_) | None => format!("metadata of {member}"),
+        };
         let request = JoinGroupRequest {
             group_id: self.names.group.clone(),
             member_id: me.id,
@@ -170,7 +177,7 @@ impl<H: Home> Play<'_, H> {
             rebalance_timeout_ms: TIMEOUT_MS,
             // Not "consumer", whose subscriptions a broker looks into.
             protocol_type: "script".into(),
-            protocols: vec![("sticky".into(), metadata)],
+            protocols: vec![("sticky".into(), metadata.into())],
         };
         self.home.send(member, request.into());
     }
@@ -215,6 +222,7 @@ impl<H: Home> Play<'_, H> {
                     joined.insert(number, None);
                 }
                 Err(error) => {
+                    self.new_metadata.get_or_insert_default();
                     told.push(format!("{number} is out: {error}"));
                     let forgotten = self.members[number].now.take();
                     self.members[number].before = forgotten;
