@@ -52,11 +52,15 @@ pub enum ProblemKind {
     OutcomeUnknown,
     /// The system cannot take the request at this time; nothing was changed.
     Unavailable,
+    /// What is to be stated is no JSON Schema, or one that is not taken.
+    InvalidSchema,
+    /// Nothing can be learned again where nothing is learned.
+    LearningOff,
 }
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::UnknownDatabase,
         Self::NotFound,
@@ -75,6 +79,8 @@ impl ProblemKind {
         Self::AnotherDatabase,
         Self::OutcomeUnknown,
         Self::Unavailable,
+        Self::InvalidSchema,
+        Self::LearningOff,
     ];
 
     /// The kind's name, as in the type of a problem document.
@@ -99,6 +105,8 @@ impl ProblemKind {
             Self::AnotherDatabase => "another-database",
             Self::OutcomeUnknown => "outcome-unknown",
             Self::Unavailable => "unavailable",
+            Self::InvalidSchema => "invalid-schema",
+            Self::LearningOff => "learning-off",
         }
     }
 
@@ -115,7 +123,9 @@ impl ProblemKind {
             | Self::NumberNotKept
             | Self::TooLarge
             | Self::TooDeep
-            | Self::TooMuchWork => true,
+            | Self::TooMuchWork
+            | Self::InvalidSchema
+            | Self::LearningOff => true,
             Self::BadRequest
             | Self::UnknownDatabase
             | Self::KeyReused

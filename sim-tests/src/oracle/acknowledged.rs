@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Message, Topic};
+use tidelog_core::Topic;
 
 use super::Oracle;
 use crate::{
@@ -70,7 +70,7 @@ fn contradiction(operation: &Operation, times: usize) -> Option<(&'static str, S
 fn applied(observed: &Observed) -> BTreeMap<Name, Vec<u64>> {
     let mut applied: BTreeMap<Name, Vec<u64>> = BTreeMap::new();
     for (_, _, message) in observed.log.messages(Topic::EntityUpdates) {
-        if let Message::EntityUpdate(update) = message {
+        if let Some(update) = message.entity_update() {
             let name = Name {
                 client: update.request.client.to_string().into(),
                 number: update.request.number,
@@ -85,6 +85,7 @@ fn applied(observed: &Observed) -> BTreeMap<Name, Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tidelog_core::Message;
 
     use super::*;
     use crate::{

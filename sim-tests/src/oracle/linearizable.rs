@@ -44,13 +44,11 @@ fn look(observed: &Observed) -> Vec<Violation> {
 /// Which revision each request made by the log: what clients do not know of, it may.
 fn hints(observed: &Observed) -> Hints {
     let updates = observed.log.messages(Topic::EntityUpdates);
-    let hint = |message: &Message| match message {
-        Message::EntityUpdate(update) => {
-            let client = update.request.client.to_string().into();
-            let name = Name { client, number: update.request.number, part: update.part.number };
-            Some((name, update.revision.0))
-        }
-        _ => None,
+    let hint = |message: &Message| {
+        let update = message.entity_update()?;
+        let client = update.request.client.to_string().into();
+        let name = Name { client, number: update.request.number, part: update.part.number };
+        Some((name, update.revision.0))
     };
     updates.filter_map(|(_, _, message)| hint(message)).collect()
 }
