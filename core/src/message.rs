@@ -24,7 +24,9 @@ pub use learning::{
 };
 pub use owner::Owner;
 pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
-pub use schema::{DefinitionUpdate, SchemaChange, SchemaPatch, SchemaUpdate, StatementEdit};
+pub use schema::{
+    DefinitionUpdate, LearningChange, SchemaChange, SchemaPatch, SchemaUpdate, StatementEdit,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -41,7 +41,8 @@ pub enum ProblemKind {
     KeyReused,
     /// The client had said before that this request was over.
     Stale,
-    /// The request was first sent so long ago that its outcome may be forgotten.
+    /// The request was first sent so long ago that it is not carried out any more. Whether it was before
+    /// may be forgotten.
     Expired,
     /// The request's number is too far ahead of the client's first incomplete one.
     TooFarAhead,
@@ -51,11 +52,15 @@ pub enum ProblemKind {
     OutcomeUnknown,
     /// The system cannot take the request at this time; nothing was changed.
     Unavailable,
+    /// What is to be stated is no JSON Schema, or one that is not taken.
+    InvalidSchema,
+    /// Nothing can be learned again where nothing is learned.
+    LearningOff,
 }
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::UnknownDatabase,
         Self::NotFound,
@@ -74,6 +79,8 @@ impl ProblemKind {
         Self::AnotherDatabase,
         Self::OutcomeUnknown,
         Self::Unavailable,
+        Self::InvalidSchema,
+        Self::LearningOff,
     ];
 
     /// The kind's name, as in the type of a problem document.
@@ -98,6 +105,8 @@ impl ProblemKind {
             Self::AnotherDatabase => "another-database",
             Self::OutcomeUnknown => "outcome-unknown",
             Self::Unavailable => "unavailable",
+            Self::InvalidSchema => "invalid-schema",
+            Self::LearningOff => "learning-off",
         }
     }
 
@@ -114,7 +123,9 @@ impl ProblemKind {
             | Self::NumberNotKept
             | Self::TooLarge
             | Self::TooDeep
-            | Self::TooMuchWork => true,
+            | Self::TooMuchWork
+            | Self::InvalidSchema
+            | Self::LearningOff => true,
             Self::BadRequest
             | Self::UnknownDatabase
             | Self::KeyReused

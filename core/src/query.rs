@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     document::Document,
     id::{CollectionId, DatabaseId, EntityId, RequestId, Revision, ZoneId},
-    message::PartAnswer,
+    message::{LearningScope, PartAnswer},
     time::Timestamp,
 };
 
@@ -52,6 +52,19 @@ pub enum Query {
     },
     /// What became of a request. To response-accumulator.
     Request(RequestId),
+    /// What is stated and learned of a collection's documents. To schema-storage.
+    Definition(CollectionId),
+    /// The same of a database's collections, in the byte order of their ids. To schema-storage.
+    Definitions {
+        /// The database.
+        database: DatabaseId,
+        /// Only those after this id's text.
+        after: Option<Box<str>>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// Whether schemas are learned. To schema-storage.
+    Learning(LearningScope),
 }
 
 /// Which entities a list is about.
@@ -102,6 +115,12 @@ pub enum Answer {
     Databases(Page<DatabaseView>),
     /// What became of the request, if anything is known of it.
     Request(Option<RequestView>),
+    /// What is stated and learned of the collection's documents, if anything is.
+    Definition(Option<DefinitionView>),
+    /// A page of definitions.
+    Definitions(Page<DefinitionView>),
+    /// Whether schemas are learned, if the database has been provisioned.
+    Learning(Option<LearningView>),
 }
 
 /// A page of a list.
@@ -136,6 +155,41 @@ pub struct DatabaseView {
     pub revision: Revision,
     /// When it was provisioned, in task time.
     pub created: Timestamp,
+}
+
+/// The definition of a collection's documents as a query sees it.
+///
+/// The crate `tidelog-schema` makes one schema of what is stated and learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionView {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The revision of the database's schema by the definition's last change.
+    pub revision: Revision,
+    /// What users state.
+    pub statement: Option<Document>,
+    /// What was learned.
+    pub learned: Option<Document>,
+}
+
+impl DefinitionView {
+    /// How many bytes its documents have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let documents = [&self.statement, &self.learned].into_iter().flatten();
+        documents.map(|document| document.len()).sum()
+    }
+}
+
+/// Learning as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearningView {
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Since which revision of the schema; zero if it was never switched.
+    pub since: Revision,
+    /// For what it was switched: the database's, if not for the collection by itself.
+    pub by: LearningScope,
 }
 
 /// A request as a query sees it.

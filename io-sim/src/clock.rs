@@ -33,6 +33,8 @@ struct State {
     at_us: u64,
     monotonic_us: u64,
     wall_us: u64,
+    /// By how much all clocks have leaped.
+    leaped_us: u64,
     drift_ppm: i32,
 }
 
@@ -40,10 +42,10 @@ struct State {
 const DRIFT_PPM_MAX: i32 = 100_000;
 
 impl Clock {
-    pub(crate) fn new(time: &TimeHandle) -> Self {
+    pub(crate) fn new(time: &TimeHandle, leaped_us: u64) -> Self {
         let at_us = micros(time.elapsed());
-        let wall_us = BEGINNING.as_millis() * 1000 + at_us;
-        let state = State { at_us, monotonic_us: at_us, wall_us, drift_ppm: 0 };
+        let wall_us = BEGINNING.as_millis() * 1000 + at_us + leaped_us;
+        let state = State { at_us, monotonic_us: at_us, wall_us, leaped_us, drift_ppm: 0 };
         Self(Arc::new(Shared { time: time.clone(), state: Mutex::new(state) }))
     }
 
@@ -109,8 +111,16 @@ impl Clock {
     /// Lets the clocks go as they should, and sets the one on the wall right.
     pub fn set_right(&self) {
         self.change(|state| {
-            state.wall_us = BEGINNING.as_millis() * 1000 + state.at_us;
+            state.wall_us = BEGINNING.as_millis() * 1000 + state.at_us + state.leaped_us;
             state.drift_ppm = 0;
+        });
+    }
+
+    /// So much time has passed at once, here as everywhere.
+    pub(crate) fn leap(&self, by_us: u64) {
+        self.change(|state| {
+            state.wall_us += by_us;
+            state.leaped_us += by_us;
         });
     }
 
@@ -234,9 +244,27 @@ mod tests {
         });
     }
 
+    #[test]
+    fn a_leap_is_the_same_for_all_clocks_and_stays_when_they_are_set_right() {
+        let hour = Duration::from_secs(3_600);
+        Sim::run(Options::calm(1), async |sim: Sim| {
+            let early = sim.machine(wire::Node::Controller).clock().clone();
+            let begun = early.now();
+            early.step(-7);
+            sim.leap(hour);
+            early.set_right();
+            let late = sim.machine(wire::Node::Broker(wire::BrokerId(1))).clock().clone();
+            assert_eq!(early.wall(), late.wall());
+            assert_eq!(early.now().wall.0 - begun.wall.0, 3_600_000);
+            assert_eq!(early.instant(), begun.instant, "nobody has waited");
+        })
+        .outcome
+        .expect("a test that holds");
+    }
+
     fn run<F: Future<Output = ()>>(test: impl FnOnce(Clock) -> F + Send) {
         let run = Sim::run(Options::calm(1), |sim| async move {
-            test(Clock::new(sim.time())).await;
+            test(Clock::new(sim.time(), 0)).await;
         });
         assert_eq!(run.outcome, Ok(()));
     }

@@ -25,5 +25,5 @@ pub mod wire;
 pub use clock::Clock;
 pub use disk::Disk;
 pub use net::{Net, NetError};
-pub use sim::{Options, Sim};
+pub use sim::{Options, Sim, Watchdog};
 pub use store::SimStore;

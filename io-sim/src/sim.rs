@@ -2,9 +2,11 @@
 
 mod machine;
 mod stage;
+mod watchdog;
 
 pub use machine::Machine;
 pub use stage::Stage;
+pub use watchdog::Watchdog;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +16,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -47,6 +50,8 @@ pub struct Options {
     /// The number of events after which the run is over: one that goes round in circles may take no
     /// virtual time at all.
     pub events_max: u64,
+    /// Who is told if it stands still.
+    pub watchdog: Option<Watchdog>,
 }
 
 impl Options {
@@ -54,7 +59,8 @@ impl Options {
     #[must_use]
     pub fn calm(seed: u64) -> Self {
         let time_limit = Duration::from_secs(3600);
-        Self { seed, plan: Plan::calm(), keeps_lines: false, time_limit, events_max: 1 << 30 }
+        let (plan, keeps_lines) = (Plan::calm(), false);
+        Self { seed, plan, keeps_lines, time_limit, events_max: 1 << 30, watchdog: None }
     }
 }
 
@@ -70,6 +76,8 @@ struct Shared {
     trace: Mutex<Trace>,
     events_max: u64,
     machines: Mutex<BTreeMap<Node, Machine>>,
+    /// By how much all clocks have leaped.
+    leaped_us: AtomicU64,
     /// Where tasks run that belong to no machine.
     post: NodeHandle,
     handle: Handle,
@@ -112,8 +120,18 @@ impl Sim {
         T: Send,
         F: Future<Output = T>,
     {
+        let watchdog = options.watchdog.clone();
+        let (told, begun) = mpsc::channel();
+        let watcher = std::thread::current();
         std::thread::scope(|scope| {
-            let run = scope.spawn(|| Self::run_here(options, body));
+            let run = scope.spawn(move || {
+                let run = Self::run_here(options, body, |sim| drop(told.send(sim.clone())));
+                watcher.unpark();
+                run
+            });
+            if let (Some(watchdog), Ok(sim)) = (watchdog, begun.recv()) {
+                watchdog.watch(&run, &sim);
+            }
             run.join().expect("a run catches its own panics")
         })
     }
@@ -121,11 +139,16 @@ impl Sim {
     fn run_here<T, F: Future<Output = T>>(
         options: Options,
         body: impl FnOnce(Self) -> F,
+        tell: impl FnOnce(&Self),
     ) -> Run<T> {
+        let is_watched = options.watchdog.is_some();
         let mut runtime = Runtime::with_seed_and_config(options.seed, config());
         runtime.set_time_limit(options.time_limit);
         let time = runtime.block_on(async { TimeHandle::current() });
         let sim = Self::new(options, runtime.handle(), time);
+        if is_watched {
+            tell(&sim);
+        }
         let running = AssertUnwindSafe(|| runtime.block_on(async { body(sim.clone()).await }));
         let outcome = catch_unwind(running).map_err(|panic| words(&*panic));
         let report = sim.report();
@@ -146,6 +169,7 @@ impl Sim {
             trace: Mutex::new(Trace::new(keeps_lines)),
             events_max,
             machines: Mutex::default(),
+            leaped_us: AtomicU64::new(0),
             post: handle.create_node().name("post").build(),
             handle: handle.clone(),
             time,
@@ -218,6 +242,14 @@ impl Sim {
         self.event("sim", "heal", &());
     }
 
+    /// All clocks on the wall leap forward together, as after a time in which nothing happened: days pass
+    /// without their heartbeats. Clocks that are set right later stay there.
+    pub fn leap(&self, by: Duration) {
+        self.event("sim", "leap", &by);
+        self.0.leaped_us.fetch_add(micros(by), Ordering::Relaxed);
+        self.machines().values().for_each(|machine| machine.clock().leap(micros(by)));
+    }
+
     /// Takes an event into the trace.
     ///
     /// # Panics
@@ -263,8 +295,18 @@ impl Sim {
     }
 
     /// Where tasks run that belong to no machine: what is on its way, and whoever brings faults.
+    /// How many events there have been.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.trace().events()
+    }
+
     pub(crate) fn post(&self) -> &NodeHandle {
         &self.0.post
+    }
+
+    pub(crate) fn leaped_us(&self) -> u64 {
+        self.0.leaped_us.load(Ordering::Relaxed)
     }
 
     pub(crate) fn handle(&self) -> &Handle {

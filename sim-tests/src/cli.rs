@@ -11,7 +11,7 @@ mod shrink;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use tidelog_sim_tests::{Scenario, replay::Replay};
+use tidelog_sim_tests::{Outcome, Scenario, replay::Replay};
 
 /// Runs Tidelog on a simulated cluster, every failure from a seed.
 #[derive(Debug, Parser)]
@@ -115,6 +115,19 @@ fn replay(file: &PathBuf) -> Result<(Replay, &'static Scenario), WrongCall> {
     let scenario =
         scenario(&replay.scenario).map_err(|error| WrongCall(format!("{name}: {error}")))?;
     Ok((replay, scenario))
+}
+
+/// What is done with a run that stands still: it is told, and the process ends, for nothing else ends it.
+fn stands_still(json: bool) -> fn(&Outcome) {
+    fn as_text(outcome: &Outcome) {
+        print!("{}", outcome.to_text());
+        std::process::exit(1);
+    }
+    fn as_json(outcome: &Outcome) {
+        println!("{}", outcome.to_json());
+        std::process::exit(1);
+    }
+    if json { as_json } else { as_text }
 }
 
 /// The same call by the debug build, which cargo makes if it is not there.

@@ -18,7 +18,7 @@ use tidelog_driver::With;
 use tidelog_io_sim::{
     Net, Sim,
     client::ClientSettings,
-    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Nodes, Role},
+    host::{Chaos, ChaosSettings, Cluster, ClusterSettings, Host, Nodes, Process, Role},
     wire::{BrokerId, ClientId, Node},
 };
 
@@ -30,7 +30,7 @@ use crate::{
     model::Action,
     observed::Observed,
     recorder::Recorder,
-    workload::{Ask, DATABASE, Step, Under, What, Workload},
+    workload::{Ask, DATABASE, Odd, Step, Under, What, Workload},
 };
 
 /// What a run is made of.
@@ -72,18 +72,19 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     for number in 1..=setup.nodes {
         start_node(&world, number);
     }
-    let last = Actor::start(&world, "last", CLIENTS_FROM);
+    let last = Actor::start(&world, actor::LAST, CLIENTS_FROM);
     provision(&last).await;
     let clients: BTreeMap<u32, Actor> = (0..setup.workload.clients)
         .map(|it| (it, Actor::start(&world, &format!("app{it}"), CLIENTS_FROM + 1 + it)))
         .collect();
+    world.recorder.look().processes = processes(&world, &cluster);
     sleep(Duration::from_millis(200)).await;
 
     let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
-    work(&sim, &setup, &clients).await;
+    work(&world, &setup, &clients).await;
     chaos.heal();
     let healed_us = sim.now_us();
-    let after_heal = liveness::wait(&sim, &world, &cluster, healed_us).await;
+    let after_heal = liveness::wait(&sim, &world, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
     let mut zones = None;
     if caught_up {
@@ -94,7 +95,10 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         stop_clients(&world, |node| node == LAST);
         liveness::quiet(&sim, &world, healed_us).await;
     }
-    let mut observed = collect::everything(&world, &cluster).await;
+    let mut observed = collect::everything(&world).await;
+    if caught_up {
+        observed.rebuilt = Some(collect::rebuilt(&world, setup.nodes).await);
+    }
     observed.zones = zones;
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();
@@ -109,6 +113,12 @@ async fn start_brokers(net: &Net, layout: Layout, brokers: u32) -> Cluster {
     let cluster = Cluster::start(net, settings);
     cluster.create_topics().await;
     cluster
+}
+
+fn processes(world: &World, cluster: &Cluster) -> Vec<Process> {
+    let brokers = cluster.brokers().values().map(Host::process);
+    let brokers = brokers.chain([cluster.controller().process()]).cloned();
+    brokers.chain(world.nodes.list().into_iter().map(|node| world.nodes.process(node))).collect()
 }
 
 fn start_node(world: &World, number: u32) {
@@ -134,7 +144,8 @@ async fn provision(actor: &Actor) {
 }
 
 /// Takes the steps of the workload at their times.
-async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
+async fn work(world: &World, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
+    let sim = world.net.sim();
     let begun_us = sim.now_us();
     let until = |ms: u64| {
         let passed = Duration::from_micros(sim.now_us() - begun_us);
@@ -146,7 +157,11 @@ async fn work(sim: &Sim, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        clients[&step.client].take(step);
+        match step.what {
+            What::Odd(Odd::Leap(hours)) => sim.leap(Duration::from_secs(u64::from(hours) * 3_600)),
+            What::Odd(Odd::Leave) => world.directory.leave(ClientId(1 + step.client % setup.nodes)),
+            _ => clients[&step.client].take(step),
+        }
     }
     sleep(until(length_ms)).await;
 }

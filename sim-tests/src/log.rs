@@ -3,9 +3,11 @@
 mod asked;
 #[cfg(test)]
 pub(crate) mod build;
+mod keys;
 
 pub use asked::asked;
 pub(crate) use asked::{refusal_of, value};
+pub use keys::keys_over_days;
 
 use std::collections::BTreeMap;
 

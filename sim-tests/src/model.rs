@@ -4,7 +4,7 @@
 mod fold;
 mod patch;
 
-pub use fold::{Asked, Folded, Step, Told, fold};
+pub use fold::{Asked, Folded, KEY_KEPT_FOR_MS, Step, Told, fold};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -18,8 +18,8 @@ pub struct Observed {
     pub log: LogView,
     /// The stores of the nodes as they are at the end, of the tasks that each owns.
     pub stores: Vec<StoreView>,
-    /// The same tasks, rebuilt from nothing.
-    pub rebuilt: Vec<StoreView>,
+    /// The same tasks, rebuilt from nothing, if everything was caught up before.
+    pub rebuilt: Option<Vec<StoreView>>,
     /// Who restored and committed what.
     pub ledger: CommitLedger,
     /// Records that readers got.

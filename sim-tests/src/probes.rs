@@ -74,14 +74,20 @@ pub fn reach(probe: Probe) -> Reach {
         .map_or(Reach::Hunt, |(_, why)| Reach::Elsewhere(why))
 }
 
-/// What no run can reach, and why.
-const ELSEWHERE: [(Probe, &str); 6] = [
+/// What no run can reach, or hardly any, and why.
+const ELSEWHERE: [(Probe, &str); 8] = [
     (
         Probe::PartitionLost,
         "a member of the simulated group that loses a partition loses its session",
     ),
     (Probe::PartitionLostWithWork, "as partition-lost"),
     (Probe::InputLost, "no run lasts the days after which input is removed"),
+    (Probe::ResponsesGone, "no run lasts the days after which responses are removed"),
+    (
+        Probe::PartitionRevokedUnrestored,
+        "hardly ever is a task given away that has failed twice and waits: \
+         `a_task_that_waits_to_be_restored_is_given_away_at_once`",
+    ),
     (Probe::NewerRecordStoppedTask, "there is no newer format yet"),
     (Probe::ClientNameChanged, "it takes 16,384 requests behind one that is stuck"),
     (Probe::TimeoutCameToNothing, "no service asks for a timeout without need"),

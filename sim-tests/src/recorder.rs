@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidelog_core::{Topic, port::TaskId};
-use tidelog_io_sim::{Sim, wire::Node};
+use tidelog_io_sim::{Sim, host::Process, wire::Node};
 
 use crate::{
     history::{History, Operation, Outcome},
@@ -40,6 +40,26 @@ pub struct Recorded {
     pub gone: BTreeSet<Box<str>>,
     /// What tasks said last that do not run.
     pub troubles: BTreeMap<(TaskId, Node), String>,
+    /// The processes of all machines.
+    pub processes: Vec<Process>,
+}
+
+impl Recorded {
+    /// How every process is, and every task that does not run.
+    #[must_use]
+    pub fn states(&self) -> Vec<Box<str>> {
+        let processes = self.processes.iter().map(|process| {
+            let is = match (process.is_up(), process.is_paused()) {
+                (false, _) => "is down",
+                (true, true) => "stands still",
+                (true, false) => "runs",
+            };
+            format!("{} {is}", process.machine().node()).into()
+        });
+        let troubles = self.troubles.iter();
+        let troubles = troubles.map(|((task, node), why)| format!("{task} on {node} {why}").into());
+        processes.chain(troubles).collect()
+    }
 }
 
 /// A process that runs a task. A zombie believes that it does: nobody speaks for another one.

@@ -1,10 +1,15 @@
 //! A run: a function of a seed and its options.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tidelog_io_sim::{
-    Sim,
+    Sim, Watchdog,
     plan::{Fault, Plan},
+    sim::Report,
 };
 
 use crate::{
@@ -36,7 +41,12 @@ pub struct Run {
     pub keeps_lines: bool,
     /// The line that makes the same run again.
     pub reproduce: Box<str>,
+    /// Told, in the middle of it, of a run that stands still. Nothing but the end of the process ends it.
+    pub stands_still: fn(&Outcome),
 }
+
+/// The real time without an event after which a run stands still. A run has a hundred thousand a second.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The virtual time after which a run is over, whatever it does.
 const TIME_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -50,7 +60,8 @@ impl Run {
     pub fn new(seed: u64, scenario: &'static Scenario) -> Self {
         let reproduce = format!("cargo sim run --seed {seed} --scenario {}", scenario.name).into();
         let partitions = scenario.partitions(seed);
-        Self { seed, scenario, partitions, only: None, keeps_lines: false, reproduce }
+        let (only, keeps_lines, stands_still) = (None, false, give_up as fn(&Outcome));
+        Self { seed, scenario, partitions, only, keeps_lines, reproduce, stands_still }
     }
 
     /// A run that was saved, in its scenario.
@@ -59,69 +70,54 @@ impl Run {
         let reproduce = format!("cargo sim run --replay {file}").into();
         let Replay { seed, partitions, .. } = *replay;
         let only = Some(replay.case());
-        Self { seed, scenario, partitions, only, keeps_lines: false, reproduce }
+        Self { partitions, only, reproduce, ..Self::new(seed, scenario) }
     }
 
     /// Makes the run.
     #[must_use]
     pub fn run(&self) -> Outcome {
         let setup = self.setup();
+        let frame = Frame {
+            run: self.clone(),
+            steps: setup.workload.numbers(),
+            nodes: setup.nodes,
+            length: setup.length,
+        };
+        let shared = Arc::new(Mutex::new(None::<Recorder>));
+        let probes = Probes::new();
         let options = tidelog_io_sim::Options {
             plan: self.plan(),
             keeps_lines: self.keeps_lines,
             time_limit: TIME_LIMIT,
             events_max: EVENTS_MAX,
+            watchdog: Some(frame.clone().watchdog(shared.clone())),
             ..tidelog_io_sim::Options::calm(self.seed)
         };
-        let (steps, nodes, length) = (setup.workload.numbers(), setup.nodes, setup.length);
-        let shared = std::sync::Mutex::new(None::<Recorder>);
-        let probes = Probes::new();
         let run = Sim::run(options, |sim| {
             // On the thread of the run, and until it is over.
             let listening = probes.listen();
             let recorder = Recorder::new(&sim);
-            *shared.lock().expect("nobody panics with it") = Some(recorder.clone());
+            *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(recorder.clone());
             async move {
                 let observed = cluster::run(sim, setup, recorder).await;
                 drop(listening);
                 observed
             }
         });
-        let at_us = u64::try_from(run.report.virtual_time.as_micros()).unwrap_or(u64::MAX);
         let (history, violations) = match run.outcome {
             Ok(observed) => {
                 let violations = judge(&observed);
                 (observed.history, violations)
             }
-            Err(words) => {
-                let recorder = shared.into_inner().ok().flatten();
-                let recorded = recorder.map(|it| std::mem::take(&mut *it.look()));
-                stopped(&words, at_us, recorded.unwrap_or_default())
-            }
+            Err(words) => stopped(&words, micros(&run.report), recorded(&shared)),
         };
-        Outcome {
-            seed: self.seed,
-            scenario: self.scenario.name,
-            hash: run.report.hash,
-            events: run.report.events,
-            virtual_ms: at_us / 1_000,
-            faults: run.report.faults,
-            struck: run.report.struck.iter().map(|(kind, count)| (kind.name(), *count)).collect(),
-            probes: probes.counts(),
-            operations: counted(&history),
-            steps,
-            nodes,
-            length_ms: u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
-            violations,
-            reproduce: self.reproduce.clone(),
-            lines: run.report.lines,
-            history,
-        }
+        frame.outcome(run.report, probes.counts(), history, violations)
     }
 
     fn setup(&self) -> Setup {
         let Scenario { brokers, nodes, size, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
+        let whole = if self.scenario.is_calm() { whole.undisturbed() } else { whole };
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
             Some(case) => (case.nodes, case.length_ms, whole.only(&case.steps)),
@@ -138,13 +134,81 @@ impl Run {
     }
 }
 
+/// What is known of a run before it begins.
+#[derive(Clone)]
+struct Frame {
+    run: Run,
+    steps: BTreeSet<u32>,
+    nodes: u32,
+    length: Duration,
+}
+
+impl Frame {
+    /// Tells of the run if it stands still.
+    fn watchdog(self, shared: Arc<Mutex<Option<Recorder>>>) -> Watchdog {
+        let tell = move |sim: &Sim| {
+            let (report, seconds) = (sim.report(), PATIENCE.as_secs());
+            let words = format!("{LIMIT}: nothing has happened for {seconds} s of real time");
+            let (history, violations) = stopped(&words, micros(&report), recorded(&shared));
+            let outcome = self.outcome(report, BTreeMap::new(), history, violations);
+            (self.run.stands_still)(&outcome);
+        };
+        Watchdog { patience: PATIENCE, tell: Arc::new(tell) }
+    }
+
+    fn outcome(
+        &self,
+        report: Report,
+        probes: BTreeMap<&'static str, u64>,
+        history: History,
+        violations: Vec<Violation>,
+    ) -> Outcome {
+        let struck = report.struck.iter().map(|(kind, count)| (kind.name(), *count)).collect();
+        Outcome {
+            seed: self.run.seed,
+            scenario: self.run.scenario.name,
+            hash: report.hash,
+            events: report.events,
+            virtual_ms: micros(&report) / 1_000,
+            faults: report.faults,
+            struck,
+            probes,
+            operations: counted(&history),
+            steps: self.steps.clone(),
+            nodes: self.nodes,
+            length_ms: u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX),
+            violations,
+            reproduce: self.run.reproduce.clone(),
+            lines: report.lines,
+            history,
+        }
+    }
+}
+
+/// Says what is known, and ends the process.
+fn give_up(outcome: &Outcome) {
+    eprint!("{}", outcome.to_text());
+    std::process::exit(1);
+}
+
+/// What has been observed of a run that did not come to its end.
+fn recorded(shared: &Mutex<Option<Recorder>>) -> Recorded {
+    let recorder = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    recorder.map(|it| std::mem::take(&mut *it.look())).unwrap_or_default()
+}
+
+fn micros(report: &Report) -> u64 {
+    u64::try_from(report.virtual_time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// In the words of whatever ends a run because it is too long.
+const LIMIT: &str = "limit exceeded";
+
 /// What a run that was stopped, or that panicked, comes to.
 fn stopped(words: &str, at_us: u64, recorded: Recorded) -> (History, Vec<Violation>) {
-    let is_limit = words.contains("limit exceeded");
+    let is_limit = words.contains(LIMIT);
     let violation = if is_limit {
-        let troubles = recorded.troubles.iter();
-        let states: Vec<_> =
-            troubles.map(|((task, node), why)| format!("{task} on {node} {why}")).collect();
+        let states = recorded.states();
         let owners = recorded.owners.iter();
         let owned = owners
             .flat_map(|(task, on)| on.iter().map(move |it| format!("{task} is on {}", it.node)));
@@ -170,4 +234,29 @@ fn counted(history: &History) -> BTreeMap<&'static str, u64> {
         *counts.entry(name).or_default() += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelog_io_sim::{
+        Net, Options,
+        host::Nodes,
+        wire::{ClientId, Node},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_stopped_tells_how_every_process_is() {
+        let node = Node::Client(ClientId(7));
+        let run = Sim::run(Options::calm(1), |sim| async move {
+            let nodes = Nodes::new(&Net::new(&sim));
+            nodes.add_client("node7", ClientId(7), |_| Box::pin(std::future::pending()));
+            Recorded { processes: vec![nodes.process(node)], ..Recorded::default() }
+        });
+        let words = format!("time {LIMIT}: 900s");
+        let (_, violations) = stopped(&words, 0, run.outcome.expect("it ends"));
+        assert_eq!(&*violations[0].signature, "caught-up/never-ends");
+        assert!(violations[0].message.contains(&format!("{node} ")), "{}", violations[0].message);
+    }
 }

@@ -103,6 +103,12 @@ impl Scenario {
         *Dice::new(seed, "partitions").one(self.partitions)
     }
 
+    /// Whether nothing ever strikes.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        FaultKind::ALL.iter().all(|kind| !(self.strikes)(*kind))
+    }
+
     /// The faults that a seed has in it.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {

@@ -5,6 +5,7 @@
 //! something is done twice or not at all.
 
 mod mix;
+mod odd;
 
 use std::collections::BTreeSet;
 
@@ -85,6 +86,41 @@ pub enum What {
     },
     /// The client ends, with all that it waits for, and begins again under another name.
     Restart,
+    /// Something that hardly ever happens.
+    Odd(Odd),
+}
+
+/// What hardly anybody asks for, and what happens around clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Odd {
+    /// A batch without parts.
+    EmptyBatch,
+    /// A batch with a part that is malformed and one for another database, and one with such parts only.
+    BadParts,
+    /// Two requests under one key.
+    KeyTwice,
+    /// Two batches under one key.
+    BatchKeyTwice,
+    /// A request whose answer is remembered.
+    Remembered,
+    /// The database is made once more.
+    ProvisionAgain,
+    /// Documents that are too large for the answer to a batch.
+    Large,
+    /// Requests whose numbers are too far ahead.
+    FarAhead,
+    /// A request that was first sent long ago.
+    LongAgo,
+    /// Many requests that are over at once.
+    Many,
+    /// More of them than are forgotten at a time.
+    VeryMany,
+    /// Parts of many batches are answered and no others; one more when nobody waits for it any more.
+    LatePart,
+    /// A node is told to leave, and begins again.
+    Leave,
+    /// So many hours pass at once, for everybody.
+    Leap(u32),
 }
 
 /// What is asked of an entity.
@@ -144,11 +180,45 @@ pub const DATABASE: &str = "shop";
 /// The collection of all entities.
 pub const COLLECTION: &str = "shop/orders";
 
+/// More keys than a workload has.
+const KEYS_MAX: u32 = 100_000;
+
 impl Workload {
     /// The workload of a seed.
     #[must_use]
     pub fn of_seed(seed: u64, size: Size) -> Self {
-        mix::workload(seed, size)
+        let mut workload = mix::workload(seed, size);
+        workload.steps.extend(odd::steps(seed, size));
+        workload.steps.sort_by_key(|step| (step.at_ms, step.number));
+        workload.no_key_outlives_a_leap();
+        workload
+    }
+
+    /// After a leap of time nobody asks again under a key of before it: whether it is still known hangs on
+    /// moments that clients do not see. What the log says of keys that are over is seen by odd steps.
+    fn no_key_outlives_a_leap(&mut self) {
+        let mut leaps = 0;
+        for step in &mut self.steps {
+            match &mut step.what {
+                What::Odd(Odd::Leap(_)) => leaps += 1,
+                What::Request { ask, .. } => ask.key = ask.key.map(|key| key + leaps * KEYS_MAX),
+                What::Batch { key, .. } => *key = key.map(|key| key + leaps * KEYS_MAX),
+                What::Query { .. }
+                | What::List { .. }
+                | What::Spoil { .. }
+                | What::Odd(_)
+                | What::Restart => {}
+            }
+        }
+    }
+
+    /// The same without what happens around clients: nodes stay, and time goes on as it does.
+    #[must_use]
+    pub fn undisturbed(mut self) -> Self {
+        self.steps.retain(|step| {
+            !matches!(step.what, What::Odd(Odd::Leave | Odd::Leap(_) | Odd::LatePart))
+        });
+        self
     }
 
     /// The same without the steps that are not named.
@@ -261,6 +331,10 @@ mod tests {
                     seen.insert("restart");
                     continue;
                 }
+                What::Odd(_) => {
+                    seen.insert("odd");
+                    continue;
+                }
             };
             for ask in asks {
                 seen.insert(ask.action.name());
@@ -274,7 +348,7 @@ mod tests {
         }
         assert!(not_idempotent * 2 > writes, "{not_idempotent} of {writes}");
         let all =
-            "batch create delete key list merge operate patch query read replace restart spoil";
+            "batch create delete key list merge odd operate patch query read replace restart spoil";
         assert_eq!(seen.into_iter().collect::<Vec<_>>().join(" "), all);
     }
 }

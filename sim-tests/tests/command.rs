@@ -54,6 +54,16 @@ fn a_hunt_counts_faults_and_every_probe() {
 }
 
 #[test]
+fn a_short_hunt_with_all_faults_finds_nothing() {
+    let output = sim(&["hunt", "--from", "77", "--seeds", "4", "--scenario", "cluster", "--json"]);
+    let summary = objects(&output).pop().expect("an object");
+    assert_eq!(output.status.code(), Some(0), "{summary}");
+    assert_eq!((&summary["seeds"], &summary["failures"]), (&4.into(), &serde_json::json!([])));
+    let struck = summary["faults"].as_object().expect("an object").values();
+    assert!(struck.filter(|count| count.as_u64() > Some(0)).count() > 10, "{summary}");
+}
+
+#[test]
 fn wrong_calls_are_told_what_is_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("old.json");

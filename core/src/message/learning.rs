@@ -21,6 +21,8 @@ pub struct LearningSwitch {
     pub epoch: Revision,
     /// Whether it is on.
     pub is_on: bool,
+    /// Whether a collection's is as its database has it: it then holds until the database's is switched.
+    pub follows: bool,
 }
 
 /// What learning is switched for.
@@ -104,6 +106,8 @@ pub struct WalkEnded {
     pub scope: LearningScope,
     /// The epoch.
     pub epoch: Revision,
+    /// Whether it holds only until the database's learning is switched.
+    pub follows: bool,
     /// The task's partition.
     pub partition: PartitionId,
 }

@@ -8,6 +8,7 @@ use crate::{
     id::{CollectionId, DatabaseId, RequestName, Revision},
     patch::JsonPatch,
     time::Timestamp,
+    topic::Offset,
 };
 
 /// A request for one database's schema.
@@ -40,13 +41,28 @@ pub enum SchemaChange {
         /// stated or learned has none.
         condition: Condition,
     },
-    /// Switch learning. Switched on where it is on, it begins again from the documents.
+    /// Switch learning.
     SwitchLearning {
         /// What it is switched for.
         scope: LearningScope,
-        /// Whether it is to be on.
-        is_on: bool,
+        /// What becomes of it.
+        to: LearningChange,
     },
+}
+
+/// What becomes of learning.
+///
+/// The order is part of the message format: new ones go to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LearningChange {
+    /// It is on from here on.
+    On,
+    /// It is off from here on. What was learned stays.
+    Off,
+    /// It begins again from the documents that there are. It must be on.
+    Anew,
+    /// It is as the database has it. Only for a collection.
+    AsDatabase,
 }
 
 /// What is done to a statement: a JSON Schema, of which what is not there is learned.
@@ -75,6 +91,9 @@ pub struct DefinitionUpdate {
     pub statement: Option<Document>,
     /// What was learned.
     pub learned: Option<Document>,
+    /// The offset in `schema-patches` of what changed it: a reader that has got here has seen what the
+    /// records up to it did to definitions.
+    pub offset: Offset,
     /// The task time of the change.
     pub time: Timestamp,
 }

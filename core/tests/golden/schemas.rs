@@ -3,9 +3,9 @@
 use tidelog_core::{
     Document, Message, PartitionId, Revision, Timestamp,
     message::{
-        Condition, DefinitionUpdate, LearnedDefinition, LearningScope, LearningSwitch, Lesson,
-        LessonSource, MarkedUpdate, SchemaChange, SchemaPatch, StatementEdit, UpdateKind,
-        WalkEnded,
+        Condition, DefinitionUpdate, LearnedDefinition, LearningChange, LearningScope,
+        LearningSwitch, Lesson, LessonSource, MarkedUpdate, SchemaChange, SchemaPatch,
+        StatementEdit, UpdateKind, WalkEnded,
     },
     patch::JsonPatch,
     topic::Offset,
@@ -23,7 +23,10 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
         ("state-by-patch", state(StatementEdit::Patch(json_patch))),
         ("state-by-merge", state(StatementEdit::Merge(schema()))),
         ("state-nothing", state(StatementEdit::Remove)),
-        ("switch-learning", patch(SchemaChange::SwitchLearning { scope: scope(), is_on: true })),
+        (
+            "switch-learning",
+            patch(SchemaChange::SwitchLearning { scope: scope(), to: LearningChange::Anew }),
+        ),
         ("definition", definition()),
         ("learning-switched", switch(scope())),
         ("learning-switched-for-a-database", switch(LearningScope::Database(id("shop")))),
@@ -53,12 +56,18 @@ fn definition() -> Message {
         revision: Revision(300),
         statement: Some(schema()),
         learned: None,
+        offset: Offset(1_042),
         time: time(),
     })
 }
 
 fn switch(scope: LearningScope) -> Message {
-    Message::LearningSwitch(LearningSwitch { scope, epoch: Revision(7), is_on: true })
+    Message::LearningSwitch(LearningSwitch {
+        scope,
+        epoch: Revision(7),
+        is_on: true,
+        follows: true,
+    })
 }
 
 fn marked() -> Message {
@@ -80,7 +89,12 @@ fn lesson(source: LessonSource, before: Option<Document>) -> Message {
 }
 
 fn walk_ended() -> Message {
-    Message::WalkEnded(WalkEnded { scope: scope(), epoch: Revision(7), partition: PartitionId(3) })
+    Message::WalkEnded(WalkEnded {
+        scope: scope(),
+        epoch: Revision(7),
+        follows: false,
+        partition: PartitionId(3),
+    })
 }
 
 fn learned() -> Message {

@@ -191,24 +191,44 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// What is known of a record that could not be delivered.
+/// What is known of a record that could not be delivered. The error is that of its last attempt: an
+/// earlier one that nobody answered may have appended it, so only what holds for all of them counts.
+/// A record that was purged from the queue may have waited there to be sent again, and one that may not
+/// be written now may have been before.
 fn failure(error: &KafkaError) -> AppendOutcome {
     use RDKafkaErrorCode::{
-        InvalidTopic, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation, PurgeQueue,
-        TopicAuthorizationFailed, UnknownPartition, UnknownTopic,
+        InvalidTopic, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation, UnknownPartition,
+        UnknownTopic,
     };
     let reason = error.to_string().into();
     match error.rdkafka_error_code() {
         Some(
-            MessageSizeTooLarge
-            | MessageBatchTooLarge
-            | InvalidTopic
-            | TopicAuthorizationFailed
-            | PolicyViolation
-            | UnknownTopic
-            | UnknownPartition
-            | PurgeQueue,
+            MessageSizeTooLarge | MessageBatchTooLarge | InvalidTopic | PolicyViolation
+            | UnknownTopic | UnknownPartition,
         ) => AppendOutcome::Rejected(reason),
         _ => AppendOutcome::Unknown(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_holds_for_every_attempt_is_a_rejection() {
+        use RDKafkaErrorCode as Code;
+        let is_rejected = |code: Code| {
+            matches!(failure(&KafkaError::MessageProduction(code)), AppendOutcome::Rejected(_))
+        };
+        assert!(is_rejected(Code::MessageSizeTooLarge) && is_rejected(Code::UnknownTopic));
+        for code in [
+            Code::MessageTimedOut,
+            Code::NotLeaderForPartition,
+            Code::PurgeInflight,
+            Code::PurgeQueue,
+            Code::TopicAuthorizationFailed,
+        ] {
+            assert!(!is_rejected(code), "{code:?} may come to a record that is in the log");
+        }
     }
 }

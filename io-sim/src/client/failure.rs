@@ -47,12 +47,15 @@ impl Failure {
         }
     }
 
-    /// Whether what was asked for may have been done.
+    /// Whether what was asked for may have been done. A broker that appended a batch and lost the
+    /// partition before the others had it says that it does not lead, as one says that never did.
     pub(crate) fn is_unknown(&self) -> bool {
         match self {
             Self::Said(code) => matches!(
                 code,
                 ErrorCode::RequestTimedOut
+                    | ErrorCode::NotLeaderOrFollower
+                    | ErrorCode::KafkaStorageError
                     | ErrorCode::NotEnoughReplicasAfterAppend
                     | ErrorCode::UnknownServerError
             ),

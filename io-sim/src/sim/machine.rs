@@ -25,7 +25,7 @@ impl Machine {
 
     /// Takes something of madsim's for the machine of a node.
     pub(super) fn adopt(sim: &Sim, node: Node, id: NodeId) -> Self {
-        let clock = Clock::new(sim.time());
+        let clock = Clock::new(sim.time(), sim.leaped_us());
         // Not by `Sim::entity` of a name that a person has to know: the machine's own.
         let entity = sim.entity(&node.to_string());
         Self { sim: sim.clone(), node, entity, id, clock }

@@ -53,6 +53,23 @@ fn a_run_that_goes_round_in_circles_is_ended_by_its_events() {
 }
 
 #[test]
+fn of_a_run_that_stands_still_somebody_is_told() {
+    let told = Arc::new(AtomicU64::new(0));
+    let bell = told.clone();
+    let tell = move |sim: &Sim| bell.store(sim.events(), Ordering::Relaxed);
+    let watchdog = Watchdog { patience: Duration::from_millis(50), tell: Arc::new(tell) };
+    let options = Options { watchdog: Some(watchdog), ..Options::calm(1) };
+    let run = Sim::run(options, |sim| async move {
+        sim.event("test", "the last", &());
+        while told.load(Ordering::Relaxed) == 0 {
+            std::hint::spin_loop();
+        }
+        sim.event("test", "it goes on after all", &());
+    });
+    assert_eq!((run.outcome, run.report.events), (Ok(()), 2));
+}
+
+#[test]
 fn a_machine_that_is_killed_stops_and_one_that_is_paused_goes_on() {
     let run = Sim::run(Options::calm(1), |sim| async move {
         let machine = sim.machine(Node::Broker(BrokerId(1)));

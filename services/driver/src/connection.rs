@@ -58,7 +58,7 @@ impl<C: Client> Connection<C> {
         let rules = Rules { in_flight_max, resend_after };
         let requests = Requests::new(name, client.layout(), rules);
         let (sender, inbox) = mpsc::unbounded_channel();
-        let (databases, table) = watch::channel(Databases::default());
+        let (databases, table) = watch::channel(Databases::new(client.layout()));
         let clock: Arc<dyn Clock> = client.clone();
         let handle = Handle { inbox: sender, databases: table, clock };
         Ok((handle, Self { client, prefix, inbox, requests, databases }))

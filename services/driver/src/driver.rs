@@ -1,6 +1,7 @@
 //! The handle through which everything is asked.
 
 mod queries;
+mod schemas;
 mod typed;
 
 use std::{

@@ -1,6 +1,8 @@
 //! What can go wrong with a call.
 
-use tidelog_core::{DatabaseId, Offset, Position, Problem, RequestId, Revision, id::IdError};
+use tidelog_core::{
+    DatabaseId, Offset, Position, Problem, ProblemKind, RequestId, Revision, id::IdError,
+};
 
 /// Why a call has no answer, or not the one that was hoped for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,16 +79,17 @@ impl Error {
         }
     }
 
-    /// Whether it is certain that the request changed nothing, and never will.
+    /// Whether it is certain that the request changed nothing, and never will. Of one that has expired
+    /// it is not: it may have been carried out so long ago that this is forgotten.
     #[must_use]
     pub fn is_definite(&self) -> bool {
         match self {
             Self::OutcomeUnknown { .. } | Self::ConnectionLost | Self::AlreadyAnswered => false,
+            Self::Problem { problem, .. } => problem.kind != ProblemKind::Expired,
             Self::Rejected(_)
             | Self::Busy
             | Self::Closed
             | Self::UnknownDatabase(_)
-            | Self::Problem { .. }
             | Self::Unavailable(_)
             | Self::NoSuchPosition { .. }
             | Self::Prefix(_) => true,

@@ -56,3 +56,4 @@ pub use error::Error;
 pub use options::{IN_FLIGHT_MAX_DEFAULT, Options, RESEND_AFTER_DEFAULT, RESEND_AFTER_MAX, With};
 pub use positions::Positions;
 pub use tidelog_core as core;
+pub use tidelog_schema as schema;

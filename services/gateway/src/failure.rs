@@ -10,6 +10,7 @@ use axum::{
 use tidelog_core::{
     Problem, ProblemKind, RequestId, Revision, document::DocumentError, patch::PatchParseError,
 };
+use tidelog_schema::pointer_of;
 use uuid::Uuid;
 
 use crate::{json::Json, problem::Kind};
@@ -125,6 +126,10 @@ pub(crate) fn write_problem(
     };
     if let Some(revision) = revision {
         json.raw(r#","revision":"#).revision(revision);
+    }
+    if let Some(pointer) = pointer_of(detail).filter(|_| kind == ProblemKind::InvalidSchema.into())
+    {
+        json.raw(r#","pointer":"#).string(pointer);
     }
     let retryable = retryable.unwrap_or(row.retryable);
     json.raw(r#","retryable":"#).raw(if retryable { "true}" } else { "false}" });

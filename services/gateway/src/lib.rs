@@ -8,6 +8,12 @@
 //! | `entities/{db}/{c}/{z}/{id}` | GET, HEAD, PUT, PATCH, DELETE |
 //! | `zones/{db}/{c}/{z}/entities` | GET; POST adds an entity |
 //! | `collections/{db}/{c}/entities` | GET |
+//! | `databases/{db}/schema` | GET |
+//! | `collections/{db}/{c}/schema` | GET, PUT, PATCH, DELETE: what users state in it |
+//! | `collections/{db}/{c}/schema/stated` | GET: that alone |
+//! | `databases/{db}/schema/learning` | GET; PUT switches it |
+//! | `collections/{db}/{c}/schema/learning` | GET, PUT; DELETE: as its database has it |
+//! | `databases/{db}/schema/relearn`, `collections/{db}/{c}/schema/relearn` | POST |
 //! | `requests/{id}` | GET |
 //!
 //! Beside `/v1` there are `/healthz`, `/readyz`, and `/problems/{name}`, to which the `type` of

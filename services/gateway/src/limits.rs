@@ -10,6 +10,9 @@ use tidelog_core::{
 /// Bytes of a body that is a document: twice what its compact form may have, for white space.
 pub const DOCUMENT_BODY_BYTES_MAX: usize = 2 * DOCUMENT_BYTES_MAX;
 
+/// Bytes of the definitions that the schema of a database is made of.
+pub const SCHEMA_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Bytes of a body that is a patch.
 pub const PATCH_BODY_BYTES_MAX: usize = PATCH_BYTES_MAX + DOCUMENT_BYTES_MAX;
 

@@ -132,6 +132,8 @@ fn core_row(kind: ProblemKind) -> (StatusCode, &'static str, bool) {
         P::AnotherDatabase =>    (S::BAD_REQUEST,          "The part is about another database",           false),
         P::OutcomeUnknown =>     (S::GATEWAY_TIMEOUT,      "What became of the request is not known",      false),
         P::Unavailable =>        (S::SERVICE_UNAVAILABLE,  "The system cannot take the request now",       true),
+        P::InvalidSchema =>      (S::UNPROCESSABLE_ENTITY, "The schema is not one that is taken",          false),
+        P::LearningOff =>        (S::CONFLICT,             "Learning is off",                              false),
     }
 }
 

@@ -4,8 +4,10 @@ mod batch;
 mod databases;
 mod entities;
 mod health;
+mod learning;
 mod lists;
 mod requests;
+mod schemas;
 
 use axum::{
     Router,
@@ -25,6 +27,13 @@ pub(crate) fn table(gateway: Gateway) -> Router {
         .route("/v1/databases/{db}", closed(put(databases::provision).get(databases::read)))
         .route("/v1/databases/{db}/collections", closed(get(lists::collections)))
         .route("/v1/databases/{db}/batch", closed(post(batch::carry_out)))
+        .route("/v1/databases/{db}/schema", closed(get(schemas::read_all)))
+        .route("/v1/databases/{db}/schema/learning", closed(learning::of_database()))
+        .route("/v1/databases/{db}/schema/relearn", closed(learning::anew()))
+        .route("/v1/collections/{db}/{c}/schema", closed(schemas::route()))
+        .route("/v1/collections/{db}/{c}/schema/stated", closed(get(schemas::read_stated)))
+        .route("/v1/collections/{db}/{c}/schema/learning", closed(learning::of_collection()))
+        .route("/v1/collections/{db}/{c}/schema/relearn", closed(learning::anew()))
         .route("/v1/requests/{id}", closed(get(requests::read)))
         .route("/problems/{name}", closed(get(health::problem)))
         .route("/healthz", get(health::alive).fallback(method_not_allowed))

@@ -27,7 +27,7 @@ mod tests;
 
 use tidelog_core::{
     Probe, Problem, ProblemKind, State,
-    limits::{REQUEST_EXPIRES_AFTER, REQUESTS_AHEAD_MAX},
+    limits::{COMPLETION_KEPT_FOR, REQUEST_EXPIRES_AFTER, REQUESTS_AHEAD_MAX},
     message::{Origin, Part},
 };
 
@@ -90,14 +90,22 @@ fn stale(origin: &Origin, first_incomplete: u64) -> Problem {
 }
 
 fn expired(state: &State<'_>, origin: &Origin) -> Problem {
+    let (now, first_sent) = (state.task_time(), origin.first_sent);
+    // For so long there would be a completion record.
+    let (limit, advice) = if now.since(first_sent) <= COMPLETION_KEPT_FOR {
+        let advice = "this part was not done before and never will be; send it as a new request";
+        (REQUEST_EXPIRES_AFTER, advice)
+    } else {
+        let advice = "it will not be done now, and whether it was done before is not known any \
+                      more; read first, and send a new request if it is still needed";
+        (COMPLETION_KEPT_FOR, advice)
+    };
+    let hours = limit.as_secs() / 3_600;
     Problem::new(
         ProblemKind::Expired,
         format_args!(
-            "the request was first sent at {}, and now it is {}, over {} hours later; this part \
-             was not done before and never will be; send it as a new request",
-            origin.first_sent,
-            state.task_time(),
-            REQUEST_EXPIRES_AFTER.as_secs() / 3_600
+            "the request was first sent at {first_sent}, and now it is {now}, over {hours} hours \
+             later; {advice}"
         ),
     )
 }

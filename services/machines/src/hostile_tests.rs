@@ -7,9 +7,9 @@ use tidelog_core::{
     Topic, UserId,
     message::{
         BatchPart, Change, CompleteResponse, Condition, EntityBatch, EntityPatch, Fingerprint,
-        IdempotencyKey, LearnedDefinition, LearningScope, LearningSwitch, Lesson, LessonSource,
-        Match, Origin, Outcome, Part, PartAnswer, PartRequest, PartialResponse, Remember,
-        SchemaChange, SchemaPatch, StatementEdit, WalkEnded,
+        IdempotencyKey, LearnedDefinition, LearningChange, LearningScope, LearningSwitch, Lesson,
+        LessonSource, Match, Origin, Outcome, Part, PartAnswer, PartRequest, PartialResponse,
+        Remember, SchemaChange, SchemaPatch, StatementEdit, WalkEnded,
     },
     query::Scope,
     topic::Offset,
@@ -144,17 +144,24 @@ fn schema_change() -> impl Strategy<Value = SchemaChange> {
         1 => (collection(), edit, condition()).prop_map(|(collection, edit, condition)| {
             SchemaChange::State { collection, edit, condition }
         }),
-        1 => (scope(), any::<bool>())
-            .prop_map(|(scope, is_on)| SchemaChange::SwitchLearning { scope, is_on }),
+        1 => (scope(), learning_change())
+            .prop_map(|(scope, to)| SchemaChange::SwitchLearning { scope, to }),
     ]
+}
+
+fn learning_change() -> impl Strategy<Value = LearningChange> {
+    use LearningChange::{Anew, AsDatabase, Off, On};
+    prop::sample::select(vec![On, Off, Anew, AsDatabase])
 }
 
 /// What the services tell each other about learning.
 fn learning() -> impl Strategy<Value = Message> {
     let epoch = || number().prop_map(Revision);
-    let switch = (scope(), epoch(), any::<bool>()).prop_map(|(scope, epoch, is_on)| {
-        Message::LearningSwitch(LearningSwitch { scope, epoch, is_on })
-    });
+    let switch = (scope(), epoch(), any::<bool>(), any::<bool>()).prop_map(
+        |(scope, epoch, is_on, follows)| {
+            Message::LearningSwitch(LearningSwitch { scope, epoch, is_on, follows })
+        },
+    );
     let lesson = (
         (collection(), epoch(), number(), any::<bool>()),
         (option::of(document()), option::of(document()), number()),
@@ -168,9 +175,12 @@ fn learning() -> impl Strategy<Value = Message> {
             let time = Timestamp::from_millis(time);
             Message::Lesson(Lesson { collection, epoch, source, before, after, time })
         });
-    let ended = (scope(), epoch(), 0..5u32).prop_map(|(scope, epoch, partition)| {
-        Message::WalkEnded(WalkEnded { scope, epoch, partition: PartitionId(partition) })
-    });
+    let ended = (scope(), epoch(), any::<bool>(), 0..5u32).prop_map(
+        |(scope, epoch, follows, partition)| {
+            let partition = PartitionId(partition);
+            Message::WalkEnded(WalkEnded { scope, epoch, follows, partition })
+        },
+    );
     let learned = (collection(), epoch(), number(), document()).prop_map(
         |(collection, epoch, number, definition)| {
             let time = Timestamp::ZERO;
@@ -349,5 +359,12 @@ fn query() -> impl Strategy<Value = Query> {
         database().prop_map(Query::Database),
         (after(), limit()).prop_map(|(after, limit)| Query::Databases { after, limit }),
         request_id().prop_map(Query::Request),
+        collection().prop_map(Query::Definition),
+        (database(), after(), limit()).prop_map(|(database, after, limit)| Query::Definitions {
+            database,
+            after,
+            limit,
+        }),
+        scope().prop_map(Query::Learning),
     ]
 }

@@ -9,9 +9,11 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 use tidelog_core::{
     CollectionId, Document, Message, Timestamp,
-    message::{Change, Condition, LearningScope, SchemaChange, StatementEdit},
+    message::{Change, Condition, LearningChange, LearningScope, SchemaChange, StatementEdit},
 };
 use tidelog_schema::{Model, Notes};
+
+use LearningChange::{Anew, AsDatabase, Off, On};
 
 use crate::harness::{ask, replace, schema};
 use world::World;
@@ -33,11 +35,12 @@ proptest! {
 #[test]
 fn documents_that_were_there_are_learned_while_writes_go_on() {
     let mut run = Run::new();
+    run.act(&Doing::Switch(SCOPES[0], Off));
     for n in 0..3_000 {
         run.act(&Doing::Write(COLLECTIONS[0], n, Some(7)));
     }
     run.world.settle();
-    run.act(&Doing::Switch(SCOPES[0], true));
+    run.act(&Doing::Switch(SCOPES[0], On));
     for n in 0..2_000 {
         run.act(&Doing::Write(COLLECTIONS[0], (n * 7) % 3_500, (n % 5 > 0).then_some(n % 8)));
         run.act(&Doing::Run(n as usize % 16, 2));
@@ -51,7 +54,6 @@ fn documents_that_were_there_are_learned_while_writes_go_on() {
 #[test]
 fn relearning_begins_again_from_the_documents_also_where_none_is_left() {
     let mut run = Run::new();
-    run.act(&Doing::Switch(SCOPES[0], true));
     run.act(&Doing::Write(COLLECTIONS[0], 1, Some(7)));
     run.world.settle();
     run.act(&Doing::Write(COLLECTIONS[0], 1, None));
@@ -59,7 +61,7 @@ fn relearning_begins_again_from_the_documents_also_where_none_is_left() {
     let learned = run.world.learned(&id(COLLECTIONS[0]));
     assert_eq!(learned.map(|learned| learned["type"].clone()), Some(json!("object")), "it widens");
     for scope in [SCOPES[0], SCOPES[1]] {
-        run.act(&Doing::Switch(scope, true));
+        run.act(&Doing::Switch(scope, Anew));
         run.world.settle();
         let learned = run.world.learned(&id(COLLECTIONS[0])).expect("it is published");
         assert_eq!(learned.get("type"), None, "{learned}");
@@ -69,7 +71,6 @@ fn relearning_begins_again_from_the_documents_also_where_none_is_left() {
 #[test]
 fn a_storm_of_changes_makes_few_definitions() {
     let mut run = Run::new();
-    run.act(&Doing::Switch(SCOPES[0], true));
     for n in 0..4_000 {
         run.act(&Doing::Write(COLLECTIONS[0], n % 97, Some(n % 8)));
         run.act(&Doing::Wait(1));
@@ -90,7 +91,7 @@ enum Doing {
     /// An entity of a collection gets the document with these fields, or is deleted.
     Write(&'static str, u64, Option<u64>),
     /// Learning is switched.
-    Switch(&'static str, bool),
+    Switch(&'static str, LearningChange),
     /// A user states something, or takes it back.
     State(&'static str, Option<u64>),
     /// A task handles up to so many records or timeouts.
@@ -110,8 +111,8 @@ fn doing() -> impl Strategy<Value = Doing> {
     prop_oneof![
         8 => (collection(), 0..9u64, prop::option::weighted(0.8, 0..8u64))
             .prop_map(|(collection, entity, fields)| Doing::Write(collection, entity, fields)),
-        2 => (select(&SCOPES[..]), prop::bool::weighted(0.8))
-            .prop_map(|(scope, is_on)| Doing::Switch(scope, is_on)),
+        2 => (select(&SCOPES[..]), select(vec![On, On, Anew, Anew, Off, AsDatabase]))
+            .prop_map(|(scope, to)| Doing::Switch(scope, to)),
         1 => (collection(), prop::option::of(1..99u64))
             .prop_map(|(collection, maximum)| Doing::State(collection, maximum)),
         12 => (0..16usize, 1..6usize).prop_map(|(task, steps)| Doing::Run(task, steps)),
@@ -138,7 +139,7 @@ impl Run {
             requests: 0,
             documents: BTreeMap::new(),
             stated: BTreeMap::new(),
-            is_on: BTreeMap::new(),
+            is_on: BTreeMap::from([("shop", true)]),
         };
         run.ask(SchemaChange::Provision);
         run.world.settle();
@@ -148,9 +149,14 @@ impl Run {
     fn act(&mut self, doing: &Doing) {
         match doing {
             Doing::Write(collection, entity, fields) => self.write(collection, *entity, *fields),
-            Doing::Switch(scope, is_on) => {
-                self.is_on.insert(scope, *is_on);
-                self.ask(SchemaChange::SwitchLearning { scope: self::scope(scope), is_on: *is_on });
+            Doing::Switch(scope, to) => {
+                match (to, *scope) {
+                    (On, _) => _ = self.is_on.insert(scope, true),
+                    (Off, _) => _ = self.is_on.insert(scope, false),
+                    (Anew, _) | (AsDatabase, "shop") => {}
+                    (AsDatabase, _) => _ = self.is_on.remove(scope),
+                }
+                self.ask(SchemaChange::SwitchLearning { scope: self::scope(scope), to: *to });
             }
             Doing::State(collection, maximum) => {
                 self.stated.insert(collection, *maximum);

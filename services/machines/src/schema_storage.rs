@@ -4,8 +4,8 @@
 //! - Input: `schema-patches`. Outputs: `schema-updates`, `partial-responses`, `entity-patches`.
 //! - Tables: databases; definitions of collections; switches of learning; and those of the module
 //!   `exactly_once`.
-//! - Provisioning is a database's first change, and gives revision 1. Provisioning one that is
-//!   there already changes nothing, and is answered as a read.
+//! - Provisioning is a database's first change, gives revision 1, and switches learning on.
+//!   Provisioning one that is there already changes nothing, and is answered as a read.
 //! - Every change raises the revision of the database's schema by one. A definition has the revision of
 //!   its last change, which is what conditions on it are about.
 //! - What users state and what was learned are kept side by side, so neither can overwrite the other.
@@ -26,12 +26,12 @@ use tidelog_core::{
     Answer, DatabaseId, Effects, Input, Message, Probe, Problem, ProblemKind, Query, Revision,
     Service, ServiceName, Source, Spec, State, TableId, Timestamp, Topic,
     message::{
-        Outcome, Part, PartAnswer, PartialResponse, Remember, SchemaChange, SchemaPatch,
-        SchemaUpdate,
+        LearningScope, Outcome, Part, PartAnswer, PartialResponse, Remember, SchemaChange,
+        SchemaPatch, SchemaUpdate,
     },
 };
 
-use rows::{DATABASES, DatabaseRow};
+use rows::{DATABASES, DatabaseRow, SwitchRow};
 
 use crate::{
     exactly_once::{self, Admission, Completion},
@@ -51,7 +51,9 @@ impl Service for SchemaStorage {
         let Input::Record { source, message } = input else { return };
         match message {
             Message::SchemaPatch(patch) => handle_patch(source, &patch, state, effects),
-            Message::LearnedDefinition(learned) => learning::take(learned, state, effects),
+            Message::LearnedDefinition(learned) => {
+                learning::take(learned, source.position.offset, state, effects);
+            }
             Message::EntityBatch(_)
             | Message::EntityPatch(_)
             | Message::EntityUpdate(_)
@@ -80,7 +82,7 @@ fn handle_patch(source: Source, patch: &SchemaPatch, state: &mut State<'_>, effe
         SchemaChange::Read => read(&patch.database, state).into(),
         SchemaChange::Provision
         | SchemaChange::State { .. }
-        | SchemaChange::SwitchLearning { .. } => write(patch, state, effects),
+        | SchemaChange::SwitchLearning { .. } => write(source, patch, state, effects),
     };
     let Completion { outcome, replayed } = completion;
     effects.send(&Message::PartialResponse(PartialResponse {
@@ -116,7 +118,12 @@ fn target(patch: &SchemaPatch) -> &str {
     }
 }
 
-fn write(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Completion {
+fn write(
+    source: Source,
+    patch: &SchemaPatch,
+    state: &mut State<'_>,
+    effects: &mut Effects,
+) -> Completion {
     match exactly_once::admit(state, &patch.origin, Part::ONLY) {
         Admission::Repeated(completion) => {
             Probe::ProvisioningRepeated.hit();
@@ -124,14 +131,19 @@ fn write(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> C
         }
         Admission::Refused(problem) => Outcome::failed(problem).into(),
         Admission::New(admitted) => {
-            let completion = change(patch, state, effects).into();
+            let completion = change(source, patch, state, effects).into();
             admitted.complete(state, &completion);
             completion
         }
     }
 }
 
-fn change(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> Outcome {
+fn change(
+    source: Source,
+    patch: &SchemaPatch,
+    state: &mut State<'_>,
+    effects: &mut Effects,
+) -> Outcome {
     if let SchemaChange::Provision = patch.change {
         return provision(patch, state, effects);
     }
@@ -147,13 +159,18 @@ fn change(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) -> 
             Outcome::failed(of_another(&patch.database, collection.as_str()))
         }
         SchemaChange::State { collection, edit, condition } => {
-            statements::change(row, collection, edit, condition, state, effects)
+            let edit = statements::Edit { collection, edit, condition };
+            edit.carry_out(row, source.position.offset, state, effects)
         }
         SchemaChange::SwitchLearning { scope, .. } if scope.database() != patch.database => {
             Outcome::failed(of_another(&patch.database, scope.as_str()))
         }
-        SchemaChange::SwitchLearning { scope, is_on } => {
-            learning::switch(row, scope, *is_on, state, effects)
+        SchemaChange::SwitchLearning { scope, to } => {
+            let outcome = learning::switch(row, scope, *to, state, effects);
+            if let (Outcome::Updated(_), LearningScope::Database(database)) = (&outcome, scope) {
+                publish(patch, database, state, effects);
+            }
+            outcome
         }
     }
 }
@@ -172,14 +189,23 @@ fn provision(patch: &SchemaPatch, state: &mut State<'_>, effects: &mut Effects) 
     }
     let row = DatabaseRow { revision: Revision::NONE.next(), created: state.task_time() };
     state.put(&DATABASES, &patch.database, &row);
+    let scope = LearningScope::Database(patch.database.clone());
+    let switch = SwitchRow { epoch: row.revision, is_on: true, follows: false };
+    learning::begin(&scope, switch, state, effects);
+    publish(patch, &patch.database, state, effects);
+    Outcome::Created(row.revision)
+}
+
+/// Tells that there is a database, and the revision of its schema.
+fn publish(patch: &SchemaPatch, database: &DatabaseId, state: &State<'_>, effects: &mut Effects) {
+    let Some(row) = state.get(&DATABASES, database) else { return };
     effects.send(&Message::SchemaUpdate(SchemaUpdate {
-        database: patch.database.clone(),
+        database: database.clone(),
         revision: row.revision,
         created: row.created,
         request: patch.origin.name.clone(),
         time: state.task_time(),
     }));
-    Outcome::Created(row.revision)
 }
 
 static SPEC: Spec = Spec {

@@ -4,6 +4,7 @@ mod cat;
 mod data;
 mod entity;
 mod kafka;
+mod schema;
 mod tasks;
 mod topics;
 
@@ -16,6 +17,10 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use cat::{CatArgs, From};
 pub(crate) use data::{ExportArgs, Format, ImportArgs, ListArgs};
 pub(crate) use entity::{DeleteArgs, GetArgs, Json, PatchArgs, PutArgs, Write};
+pub(crate) use schema::{
+    EditArgs, Field, LearningArgs, LearningTo, PatchSchemaArgs, PinArgs, RelearnArgs, SchemaAction,
+    SchemaArgs, ShowArgs, Step, UnpinArgs,
+};
 pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
 pub(crate) use topics::{Named, TopicsAction, TopicsArgs};
 
@@ -45,6 +50,7 @@ impl Cli {
             Some(Command::List(args)) => args.output,
             Some(Command::Provision(args)) => args.output,
             Some(Command::Databases(output)) => *output,
+            Some(Command::Schema(args)) => args.output(),
             Some(Command::Import(args)) => args.output,
             Some(Command::Tasks(args)) => args.output(),
             Some(Command::Topics(args)) => args.output(),
@@ -110,6 +116,9 @@ pub(crate) enum Command {
     Provision(ProvisionArgs),
     /// List the databases
     Databases(Json),
+    /// Show and change the schemas of documents, which are learned from them
+    #[command(after_help = SCHEMA_HELP)]
+    Schema(SchemaArgs),
     /// Import the documents of a file: a JSON array or NDJSON, gzip too
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -246,6 +255,21 @@ Examples:
   tidelog import movies.json --into shop/movies
   tidelog import orders.ndjson.gz --into shop/orders/eu --id /order/number
   tidelog export shop/orders | tidelog import - --into shop2/orders --entities";
+
+const SCHEMA_HELP: &str = "\
+A schema is learned from the documents, and follows them. What users state wins over it, keyword by
+keyword, and stays until it is taken back. Schemas describe documents, and never keep one out.
+
+Examples:
+  tidelog schema show shop/orders
+  tidelog schema show shop --json | jq '.schema.\"$defs\" | keys'
+  tidelog schema pin shop/orders /age '{\"maximum\":120}'   state it
+  tidelog schema pin shop/orders /lines/-/sku              state what is learned now
+  tidelog schema unpin shop/orders /age                    have it learned again
+  tidelog schema patch shop/orders '{\"title\":\"Orders\"}'  a JSON Merge Patch on what is stated
+  tidelog schema edit shop/orders                          the same in an editor
+  tidelog schema learning shop/orders off                  and on, and as-database
+  tidelog schema relearn shop/orders                       begin again from the documents";
 
 const TASKS_HELP: &str = "\
 Prints a line for each input of each task: the task, the topic, the offset to be read next, and the

@@ -13,6 +13,7 @@ mod pages;
 mod patch;
 mod provision;
 mod put;
+mod schema;
 mod serve;
 mod stop;
 mod tasks;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => wait_for(async { list::run(&client()?, &args).await }),
         Command::Provision(args) => wait_for(async { provision::run(&client()?, &args).await }),
         Command::Databases(output) => wait_for(async { databases::run(&client()?, output).await }),
+        Command::Schema(args) => wait_for(async { schema::run(&client()?, &args).await }),
         Command::Import(args) => wait_for(async { import::run(client()?, args).await }),
         Command::Export(args) => wait_for(async { export::run(&client()?, &args).await }),
     }

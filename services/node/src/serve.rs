@@ -13,7 +13,7 @@ mod workers;
 
 pub(crate) use error::Error;
 
-use tidelog_core::{Layout, Service, ServiceName, Topic};
+use tidelog_core::{Layout, Service, ServiceName, Spec, Topic};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::settings::ServeSettings;
@@ -28,7 +28,7 @@ pub(crate) fn serve(settings: &ServeSettings) -> Result<(), Error> {
 
 /// The services of a node that is told nothing else.
 pub(crate) fn usual_services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send + Sync>> {
-    let mut services = services();
+    let mut services = services(settings);
     let is_wanted = |name| name != ServiceName::ChangeStream || settings.change_stream;
     services.retain(|service| is_wanted(service.spec().name));
     services
@@ -40,17 +40,26 @@ pub(crate) fn is_of_change_stream(topic: Topic) -> bool {
 }
 
 /// The services that there are.
-pub(crate) fn services() -> Vec<Box<dyn Service + Send + Sync>> {
+pub(crate) fn services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send + Sync>> {
     use tidelog_machines::{
-        ChangeStream, EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage,
+        ChangeStream, EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
+        SchemaLearningPartitioner, SchemaStorage,
     };
+    let pace = Pace { definition: settings.schema_interval, counts: settings.usage_interval };
     vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
         Box::new(ResponseAccumulator),
         Box::new(SchemaStorage),
+        Box::new(SchemaLearningPartitioner),
+        Box::new(SchemaLearning { pace }),
         Box::new(ChangeStream),
     ]
+}
+
+/// What the services that there are read, write and keep.
+pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
+    services(&ServeSettings::default()).into_iter().map(|service| service.spec())
 }
 
 /// The number of partitions that is asked for.

@@ -28,6 +28,10 @@ pub(crate) struct ServeSettings {
     pub(crate) partitions: u32,
     /// How long a request waits for its answer before it is told that the outcome is unknown.
     pub(crate) answer_timeout: Duration,
+    /// How often at most the learned schema of a collection is published.
+    pub(crate) schema_interval: Duration,
+    /// The same if only its counts have changed.
+    pub(crate) usage_interval: Duration,
     /// Whether what changes is written for connectors, too.
     pub(crate) change_stream: bool,
     /// Which events are logged, as an env filter of `tracing`.
@@ -59,6 +63,8 @@ impl Default for ServeSettings {
             cors_origins: Vec::new(),
             partitions: 8,
             answer_timeout: Duration::from_secs(10),
+            schema_interval: Duration::from_secs(1),
+            usage_interval: Duration::from_secs(30),
             change_stream: false,
             log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn,librdkafka=error".to_owned(),
             log_format: LogFormat::Text,
@@ -84,6 +90,8 @@ impl ServeSettings {
         set(&mut self.cors_origins, layer.cors_origin);
         set(&mut self.partitions, layer.partitions);
         set(&mut self.answer_timeout, layer.answer_timeout);
+        set(&mut self.schema_interval, layer.schema_interval);
+        set(&mut self.usage_interval, layer.usage_interval);
         set(&mut self.change_stream, layer.change_stream);
         set(&mut self.log, layer.log);
         set(&mut self.log_format, layer.log_format);

@@ -42,9 +42,11 @@ fn over_schema(mut learned: Map<String, Value>, stated: &Map<String, Value>) -> 
     leave_out_others(&mut learned, stated);
     let mut schema = learned;
     for (keyword, value) in stated {
-        let value = match (schema.get_mut(keyword).map(Value::take), &**keyword) {
-            (Some(learned), "properties") => members_laid_over(learned, value),
-            (Some(learned), "items" | "additionalProperties") => laid_over(learned, value),
+        let learned = schema.get_mut(keyword).map(Value::take);
+        let learned = learned.unwrap_or_else(|| Map::new().into());
+        let value = match &**keyword {
+            "properties" => members_laid_over(learned, value),
+            "items" | "additionalProperties" => laid_over(learned, value),
             _ => value.clone(),
         };
         schema.insert(keyword.clone(), value);

@@ -12,7 +12,7 @@ mod reference;
 mod tests;
 
 pub(crate) use contradiction::{BOUNDS, is_above};
-pub use error::{Fault, StatementError};
+pub use error::{Fault, StatementError, pointer_of};
 
 use serde_json::{Map, Value};
 use tidelog_core::Document;
@@ -49,6 +49,11 @@ impl Statement {
         Ok(Self(value))
     }
 
+    /// A statement that was checked before it was stored.
+    pub(crate) fn stored(document: &Document) -> Option<Self> {
+        document.to_value().ok().map(Self)
+    }
+
     /// The statement as JSON.
     #[must_use]
     pub fn to_document(&self) -> Document {
@@ -79,13 +84,24 @@ impl Pointer<'_> {
             Self::Member(outer, name) => {
                 outer.print(text);
                 text.push('/');
-                text.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                push_encoded(&name.replace('~', "~0").replace('/', "~1"), text);
             }
             Self::Element(outer, index) => {
                 outer.print(text);
                 text.push('/');
                 text.push_str(&index.to_string());
             }
+        }
+    }
+}
+
+/// Adds a text as it stands in the fragment of a URI (RFC 3986, section 3.5).
+fn push_encoded(part: &str, text: &mut String) {
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
         }
     }
 }

@@ -18,7 +18,7 @@ use tidelog_sim_tests::{
     probes::{Reach, reach},
 };
 
-use super::{Found, ScenarioArg, WrongCall, bench::cpu_seconds, run::seed};
+use super::{Found, ScenarioArg, WrongCall, bench::cpu_seconds, run::seed, stands_still};
 
 /// Runs of fresh seeds.
 #[derive(Debug, Args)]
@@ -99,7 +99,8 @@ pub(super) fn main(args: &HuntArgs, json: bool) -> Result<Found, WrongCall> {
                     if seed >= end {
                         break;
                     }
-                    let outcome = Run::new(seed, args.scenario.scenario).run();
+                    let run = Run::new(seed, args.scenario.scenario);
+                    let outcome = Run { stands_still: stands_still(json), ..run }.run();
                     let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
                     if summary.take(&outcome) && !json {
                         println!("{}", outcome.to_text());

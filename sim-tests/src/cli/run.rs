@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::Args;
 use tidelog_sim_tests::{Outcome, Run, gate::event_json};
 
-use super::{Found, ScenarioArg, WrongCall, replay};
+use super::{Found, ScenarioArg, WrongCall, replay, stands_still};
 
 /// One run.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) fn main(args: &RunArgs, json: bool) -> Result<Found, WrongCall> {
         for nth in (1..=args.after).rev() {
             let _ = Run::new(run.seed.wrapping_sub(nth), run.scenario).run();
         }
-        let run = Run { keeps_lines: args.trace, ..run };
+        let run = Run { keeps_lines: args.trace, stands_still: stands_still(json), ..run };
         let outcome = std::thread::scope(|scope| {
             for nth in 1..=args.beside {
                 let other = Run::new(run.seed.wrapping_add(nth), run.scenario);

@@ -1,6 +1,7 @@
 //! A client: it takes the steps of the workload that are its own, with a real driver.
 
 mod asking;
+mod odd;
 mod told;
 
 use std::{
@@ -22,6 +23,7 @@ use tidelog_io_sim::{
 
 use super::{queries::Directory, tap_client::TapClient};
 use crate::{
+    dice::Dice,
     recorder::Recorder,
     workload::{Step, What},
 };
@@ -51,10 +53,15 @@ pub(super) struct World {
 struct Life {
     number: u32,
     driver: Driver,
+    /// For what no driver would write.
+    client: TapClient<SimClient>,
     positions: Positions,
     /// The revision of each entity that it has seen last.
     seen: BTreeMap<u32, u64>,
 }
+
+/// Who looks at everything when the run is over.
+pub(super) const LAST: &str = "last";
 
 /// How long a client is away that restarts by itself.
 const RESTARTS_AFTER: Duration = Duration::from_millis(100);
@@ -81,7 +88,8 @@ impl Actor {
             | What::Batch { .. }
             | What::Query { .. }
             | What::List { .. }
-            | What::Spoil { .. } => {
+            | What::Spoil { .. }
+            | What::Odd(_) => {
                 if process.is_up() && self.driver().is_some() {
                     let (actor, step) = (self.clone(), step.clone());
                     process.machine().start(move || async move { actor.ask(&step).await });
@@ -100,18 +108,31 @@ impl Actor {
         let Shared { world, name, life, .. } = &*self.0;
         let prefix = format!("{name}-{}", boot.start);
         world.recorder.look().gone.extend(lives_before(name, boot.start));
-        let client = SimClient::start(&world.net, boot.node, &prefix, &world.settings);
+        let (options, settings) = self.temper(&prefix);
+        let client = SimClient::start(&world.net, boot.node, &prefix, &settings);
         let client = TapClient::new(client, &world.recorder, &prefix);
         let queries = Arc::new(world.directory.client(&world.nodes, boot.node));
         let (driver, connection) =
-            Driver::new(client, queries, Options::new(prefix)).expect("a prefix of letters");
+            Driver::new(client.clone(), queries, options).expect("a prefix of letters");
         let (positions, seen) = (Positions::default(), BTreeMap::new());
-        let begun = Life { number: boot.start, driver, positions, seen };
+        let begun = Life { number: boot.start, driver, client, positions, seen };
         // The one before is dropped where no lock is held.
         let before = life.lock().unwrap_or_else(PoisonError::into_inner).replace(begun);
         drop(before);
         // It ends with the process.
         let _ = connection.run().await;
+    }
+
+    /// Some lives have little patience with the log, and some little room for what is under way.
+    fn temper(&self, prefix: &str) -> (Options, ClientSettings) {
+        let world = &self.0.world;
+        let mut dice = Dice::new(world.net.sim().seed(), prefix);
+        let (mut options, mut settings) = (Options::new(prefix), world.settings.clone());
+        if &*self.0.name != LAST {
+            settings.delivery_limit = Duration::from_secs(*dice.one(&[20, 20, 20, 20, 5, 1]));
+            options.in_flight_max = *dice.one(&[4_096, 4_096, 4_096, 4_096, 4_096, 12]);
+        }
+        (options, settings)
     }
 
     fn recorder(&self) -> &Recorder {

@@ -12,11 +12,15 @@ use tidelog_core::{
     Offset, PartitionId, Tables, Topic,
     port::{Client, Record, Store, TaskId},
 };
-use tidelog_io_sim::{SimStore, host::Cluster, transport::SimClient, wire::Node};
+use tidelog_io_sim::{
+    Disk, SimStore,
+    transport::SimClient,
+    wire::{ClientId, Node},
+};
 
 use super::{
     actor::World,
-    liveness::{observer, tasks},
+    liveness::{behind, observer, tasks},
     node::services,
 };
 use crate::{
@@ -29,7 +33,7 @@ use crate::{
 const READS_FOR: Duration = Duration::from_secs(5);
 
 /// Takes all that was observed, with the log and the stores as they are.
-pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
+pub(super) async fn everything(world: &World) -> Observed {
     let mut log = log(world).await;
     let spoilt = spoilt(&log);
     let mut stores = Vec::new();
@@ -49,6 +53,31 @@ pub(super) async fn everything(world: &World, _cluster: &Cluster) -> Observed {
         ..Observed::default()
     }
 }
+
+/// Takes all nodes their disks, and tells the tables that their tasks have once they are rebuilt from the
+/// log alone.
+pub(super) async fn rebuilt(world: &World, nodes: u32) -> Vec<StoreView> {
+    let owners = || std::mem::take(&mut world.recorder.look().owners);
+    for number in 1..=nodes {
+        world.nodes.crash(Node::Client(ClientId(number)), BETWEEN_LOOKS, Disk::wipe);
+    }
+    drop(owners());
+    let observer = observer(world);
+    for _ in 0..REBUILT_LOOKS_MAX {
+        sleep(Duration::from_millis(250)).await;
+        if behind(world, &observer).await.is_empty() {
+            break;
+        }
+    }
+    let view = |(task, _)| {
+        let (node, store) = store(world, task)?;
+        Some(view(&store, task, &node.to_string()))
+    };
+    tasks(world).into_iter().filter_map(view).collect()
+}
+
+/// So often it is looked at most whether everything is rebuilt: for a minute.
+const REBUILT_LOOKS_MAX: u32 = 240;
 
 async fn log(world: &World) -> LogView {
     let observer = observer(world);

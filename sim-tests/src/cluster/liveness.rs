@@ -9,7 +9,6 @@ use tidelog_core::{
 };
 use tidelog_io_sim::{
     Net, Sim,
-    host::{Cluster, Host},
     transport::SimClient,
     wire::{ClientId, Node},
 };
@@ -30,7 +29,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const OBSERVER: Node = Node::Client(ClientId(99));
 
 /// Waits until everything is caught up, or the time for it is over.
-pub(super) async fn wait(sim: &Sim, world: &World, cluster: &Cluster, healed_us: u64) -> AfterHeal {
+pub(super) async fn wait(sim: &Sim, world: &World, healed_us: u64) -> AfterHeal {
     let observer = observer(world);
     loop {
         sleep(LOOKS_EVERY).await;
@@ -43,7 +42,7 @@ pub(super) async fn wait(sim: &Sim, world: &World, cluster: &Cluster, healed_us:
         let looked_us = sim.now_us();
         let is_over = looked_us >= healed_us + CATCHES_UP_WITHIN_US;
         if (behind.is_empty() && waiting.is_empty()) || is_over {
-            let states = states(world, cluster);
+            let states = world.recorder.look().states();
             return AfterHeal { healed_us, looked_us, behind, waiting, states };
         }
     }
@@ -90,7 +89,7 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
 }
 
 /// The tasks that have not read everything.
-async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
+pub(super) async fn behind(world: &World, observer: &SimClient) -> Vec<Behind> {
     lagging(world, observer, |owner| &owner.progress).await
 }
 
@@ -117,26 +116,4 @@ async fn lagging(
         }
     }
     behind
-}
-
-/// How every machine is, in words.
-fn states(world: &World, cluster: &Cluster) -> Vec<Box<str>> {
-    let brokers = cluster.brokers().values().map(Host::process);
-    let controller = [cluster.controller().process()];
-    let nodes = world.nodes.list().into_iter().map(|node| world.nodes.process(node));
-    let processes = brokers.chain(controller).cloned().chain(nodes);
-    let mut states: Vec<Box<str>> = processes
-        .map(|process| {
-            let is = match (process.is_up(), process.is_paused()) {
-                (false, _) => "is down",
-                (true, true) => "stands still",
-                (true, false) => "runs",
-            };
-            format!("{} {is}", process.machine().node()).into()
-        })
-        .collect();
-    let recorded = world.recorder.look();
-    let troubles = recorded.troubles.iter();
-    states.extend(troubles.map(|((task, node), why)| format!("{task} on {node} {why}").into()));
-    states
 }

@@ -1,6 +1,6 @@
 //! A node: the services of the product on the simulated ports, as `tidelog serve` has them on others.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tidelog_core::port::TaskId;
@@ -11,7 +11,7 @@ use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaSt
 use tidelog_runtime::{LocalQueries, LocalService, Settings, TaskState, Watch, run_watched};
 
 use super::{queries::Directory, tap::Tap};
-use crate::recorder::Recorder;
+use crate::{dice::Dice, recorder::Recorder};
 
 /// The services of a node.
 pub(super) fn services() -> Vec<LocalService> {
@@ -38,19 +38,34 @@ pub(super) async fn run(
     boot.net.sim().event(&boot.name, "store", &store.found());
     let transport =
         SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
-    directory.open(boot.node, store, LocalQueries::new(transport.snapshots(), services()));
+    let queries = LocalQueries::new(transport.snapshots(), services());
+    let leave = directory.open(boot.node, store, queries).into_future().map(drop).shared();
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
-    let settings = Settings::default();
+    let settings = temper(boot.net.sim().seed(), &boot.name);
     let services = services();
     let mut running = FuturesUnordered::new();
     for service in &services {
-        let run = run_watched(&tap, &**service, &settings, &watch, pending());
+        let run = run_watched(&tap, &**service, &settings, &watch, leave.clone());
         running.push(run.boxed_local());
     }
-    if let Some(Err(error)) = running.next().await {
-        boot.net.sim().event(&boot.name, "ends", &error.to_string());
+    // All of them end when it is told to leave, and one that fails ends the process.
+    while let Some(ended) = running.next().await {
+        if let Err(error) = ended {
+            return boot.net.sim().event(&boot.name, "ends", &error.to_string());
+        }
+    }
+}
+
+/// Some nodes have small batches, some commit seldom, and some take their time before they try again.
+fn temper(seed: u64, name: &str) -> Settings {
+    let mut dice = Dice::new(seed, &format!("settings of {name}"));
+    Settings {
+        commit_interval: Duration::from_millis(*dice.one(&[20, 20, 20, 5, 200])),
+        batch_records_max: *dice.one(&[10_000, 10_000, 10_000, 10]),
+        retry_delay: Duration::from_millis(*dice.one(&[100, 100, 100, 3_000])),
+        ..Settings::default()
     }
 }
 

@@ -7,11 +7,16 @@ use std::{
     time::Duration,
 };
 
+use futures_channel::mpsc;
 use tidelog_core::{
     Answer, Position, Query,
     port::{AskError, BoxFuture, Queries, TaskId},
 };
-use tidelog_io_sim::{Net, SimStore, host::Nodes, wire::Node};
+use tidelog_io_sim::{
+    Net, SimStore,
+    host::Nodes,
+    wire::{ClientId, Node},
+};
 
 use crate::recorder::Recorder;
 
@@ -28,6 +33,8 @@ pub(super) struct Directory {
 struct Open {
     store: SimStore,
     queries: Arc<dyn Queries>,
+    /// Tells it to leave.
+    leave: mpsc::UnboundedSender<()>,
 }
 
 /// The queries of one client.
@@ -48,9 +55,24 @@ impl Directory {
         Self { net: net.clone(), recorder: recorder.clone(), open: Arc::default() }
     }
 
-    /// A process of a node has begun.
-    pub(super) fn open(&self, node: Node, store: SimStore, queries: impl Queries) {
-        self.lock().insert(node, Open { store, queries: Arc::new(queries) });
+    /// A process of a node has begun. Once something comes, it is to leave.
+    pub(super) fn open(
+        &self,
+        node: Node,
+        store: SimStore,
+        queries: impl Queries,
+    ) -> mpsc::UnboundedReceiver<()> {
+        let (leave, told) = mpsc::unbounded();
+        self.lock().insert(node, Open { store, queries: Arc::new(queries), leave });
+        told
+    }
+
+    /// Tells a node to leave: it commits what there is, gives its partitions away, and ends.
+    pub(super) fn leave(&self, client: ClientId) {
+        if let Some(open) = self.lock().get(&Node::Client(client)) {
+            // One that has ended has left.
+            let _ = open.leave.unbounded_send(());
+        }
     }
 
     /// The store of a node's last process.

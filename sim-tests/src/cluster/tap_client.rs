@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// A client of the log that is recorded.
+#[derive(Clone)]
 pub(super) struct TapClient<C> {
     inner: C,
     recorder: Recorder,

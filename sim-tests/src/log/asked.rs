@@ -106,6 +106,8 @@ pub(crate) fn refusal_of(kind: ProblemKind) -> Option<Refusal> {
         | ProblemKind::TooFarAhead
         | ProblemKind::AnotherDatabase
         | ProblemKind::OutcomeUnknown
-        | ProblemKind::Unavailable => None,
+        | ProblemKind::Unavailable
+        | ProblemKind::InvalidSchema
+        | ProblemKind::LearningOff => None,
     }
 }

@@ -5,8 +5,8 @@ use tidelog_core::{
     Document, EntityId, Message, Offset, PartitionId, Position, RequestId, RequestName, Revision,
     Timestamp, Topic,
     message::{
-        Change, EntityPatch, EntityUpdate, Origin, Outcome, Part, PartAnswer, PartialResponse,
-        Remember, UpdateKind,
+        Change, EntityBatch, EntityPatch, EntityUpdate, Origin, Outcome, Part, PartAnswer,
+        PartialResponse, Remember, UpdateKind,
     },
     patch::JsonPatch,
     port::Record,
@@ -52,6 +52,15 @@ pub(crate) fn patch(number: u64, change: Change) -> Message {
         wants_value: true,
         remember: Remember::No,
     })
+}
+
+/// A batch with nothing in it, which is enough for whoever looks at the answers.
+pub(crate) fn batch(number: u64) -> Message {
+    let RequestId { name, first_sent } = request(number);
+    let origin = Origin { name, first_incomplete: 1, first_sent, user: None, device: None };
+    let database = "shop".parse().expect("a database");
+    let parts = Vec::new();
+    Message::EntityBatch(EntityBatch { origin, database, key: None, wants_values: false, parts })
 }
 
 pub(crate) fn create(number: u64) -> Message {

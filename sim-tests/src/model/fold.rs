@@ -76,6 +76,12 @@ pub enum Told {
 /// Task time after a first sending from which on a part is refused.
 const EXPIRES_AFTER_MS: u64 = 12 * 3_600_000;
 
+/// Task time for which an idempotency key is kept.
+pub const KEY_KEPT_FOR_MS: u64 = 24 * 3_600_000;
+
+/// How many numbers may lie between a request and the first one of its client without an outcome.
+const AHEAD_MAX: u64 = 16_384;
+
 /// Carries the requests of one partition out.
 #[must_use]
 pub fn fold(asked: &[Asked]) -> Folded {
@@ -90,9 +96,32 @@ pub fn fold(asked: &[Asked]) -> Folded {
 struct World {
     folded: Folded,
     states: BTreeMap<Box<str>, State>,
-    first_incomplete: BTreeMap<Box<str>, u64>,
-    keys: BTreeMap<Box<str>, (Box<str>, Told)>,
+    clients: BTreeMap<Box<str>, Client>,
+    keys: BTreeMap<Box<str>, Keyed>,
     task_time_ms: u64,
+}
+
+/// How far a client is.
+#[derive(Clone, Default)]
+struct Client {
+    first_incomplete: u64,
+    /// The lowest number that was too far ahead.
+    barred_from: Option<u64>,
+}
+
+/// What was asked for first under a key.
+struct Keyed {
+    fingerprint: Box<str>,
+    made_ms: u64,
+    told: Told,
+}
+
+impl Keyed {
+    /// Whether a request comes, and was sent, when the key is over.
+    fn is_over(&self, request: &Asked, task_time_ms: u64) -> bool {
+        let over_ms = self.made_ms + KEY_KEPT_FOR_MS;
+        task_time_ms > over_ms && request.first_sent_ms > over_ms
+    }
 }
 
 impl World {
@@ -101,26 +130,45 @@ impl World {
         if self.folded.outcomes.contains_key(&request.name) {
             return;
         }
-        let known = self.first_incomplete.entry(request.name.client.clone()).or_default();
-        *known = request.first_incomplete.max(*known);
-        let told = if request.name.number < *known {
-            Told::NotDone("stale")
-        } else if self.task_time_ms.saturating_sub(request.first_sent_ms) > EXPIRES_AFTER_MS {
-            Told::NotDone("expired")
-        } else {
-            self.carry_out_under_key(request)
+        let told = match self.refused(request) {
+            Some(why) => Told::NotDone(why),
+            None => self.carry_out_under_key(request),
         };
         self.folded.outcomes.insert(request.name.clone(), told);
     }
 
+    /// Why a request is not carried out whatever it asks for, if it is not. One that has expired says
+    /// nothing about its client.
+    fn refused(&mut self, request: &Asked) -> Option<&'static str> {
+        let Name { client, number, .. } = &request.name;
+        let client = self.clients.entry(client.clone()).or_default();
+        let first_incomplete = request.first_incomplete.max(client.first_incomplete);
+        let is_stale = *number < first_incomplete;
+        if !is_stale && self.task_time_ms.saturating_sub(request.first_sent_ms) > EXPIRES_AFTER_MS {
+            return Some("expired");
+        }
+        client.first_incomplete = first_incomplete;
+        if is_stale {
+            return Some("stale");
+        }
+        let is_ahead = number - first_incomplete > AHEAD_MAX;
+        if !is_ahead && client.barred_from.is_none_or(|barred| *number < barred) {
+            return None;
+        }
+        client.barred_from = client.barred_from.into_iter().chain([*number]).min();
+        Some("too far ahead")
+    }
+
     fn carry_out_under_key(&mut self, request: &Asked) -> Told {
         let Some((key, fingerprint)) = &request.key else { return self.carry_out(request) };
-        match self.keys.get(key) {
-            Some((same, told)) if same == fingerprint => told.clone(),
+        let known = self.keys.get(key).filter(|known| !known.is_over(request, self.task_time_ms));
+        match known {
+            Some(known) if known.fingerprint == *fingerprint => known.told.clone(),
             Some(_) => Told::NotDone("key reused"),
             None => {
                 let told = self.carry_out(request);
-                self.keys.insert(key.clone(), (fingerprint.clone(), told.clone()));
+                let (fingerprint, made_ms) = (fingerprint.clone(), self.task_time_ms);
+                self.keys.insert(key.clone(), Keyed { fingerprint, made_ms, told: told.clone() });
                 told
             }
         }
@@ -176,6 +224,31 @@ mod tests {
         let told = |number| &folded.outcomes[&request(0, number).name];
         assert_eq!(told(1), told(2));
         assert_eq!(*told(3), Told::NotDone("key reused"));
+    }
+
+    #[test]
+    fn a_key_holds_for_a_day_and_for_whoever_sent_within_it() {
+        let keyed = |number, time_ms, first_sent_ms| Asked {
+            key: Some(("PUT x\nk\n1".into(), "a".into())),
+            time_ms,
+            first_sent_ms,
+            ..request(number, number)
+        };
+        let over = KEY_KEPT_FOR_MS + 1;
+        let folded = fold(&[keyed(1, 0, 0), keyed(2, over, over - 1), keyed(3, over, over)]);
+        let offsets = folded.steps["shop/orders/eu/1"].iter().map(|step| step.offset);
+        assert_eq!(offsets.collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_request_far_ahead_bars_those_above_it() {
+        let far = AHEAD_MAX + 2;
+        let late = Asked { first_incomplete: 100, ..request(4, far + 1) };
+        let folded = fold(&[request(1, 1), request(2, far), request(3, far - 1), late]);
+        let told = |number| &folded.outcomes[&request(0, number).name];
+        assert_eq!(*told(far), Told::NotDone("too far ahead"));
+        assert!(matches!(told(far - 1), Told::Done { .. }));
+        assert_eq!(*told(far + 1), Told::NotDone("too far ahead"), "for good");
     }
 
     fn request(offset: u64, number: u64) -> Asked {

@@ -1,14 +1,15 @@
 //! **Invariant.** A write that a client was told is done is in `entity-updates` exactly once, by its
 //! name; one that was refused is not there; one of which nothing is known is there at most once. Requests
-//! under one idempotency key are there once together.
+//! under one idempotency key are there once together, while it is kept.
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Message, Topic};
+use tidelog_core::Topic;
 
 use super::Oracle;
 use crate::{
     history::{Name, Operation, Outcome},
+    log::keys_over_days,
     observed::Observed,
     violation::Violation,
 };
@@ -31,8 +32,13 @@ fn look(observed: &Observed) -> Vec<Violation> {
             *by_key.entry(key).or_default() += times(operation);
         }
     }
+    let over_days = keys_over_days(&observed.history, &observed.log);
+    let is_judged = |operation: &&Operation| {
+        let is_over = operation.key.as_deref().is_some_and(|key| over_days.contains(key));
+        operation.name.is_some() && !is_over
+    };
     let mut found = Vec::new();
-    for operation in writes().filter(|operation| operation.name.is_some()) {
+    for operation in writes().filter(is_judged) {
         let times = operation.key.as_ref().map_or_else(|| times(operation), |key| by_key[&**key]);
         if let Some((kind, what)) = contradiction(operation, times) {
             let revisions = operation.name.as_ref().and_then(|name| applied.get(name));
@@ -49,7 +55,11 @@ fn contradiction(operation: &Operation, times: usize) -> Option<(&'static str, S
     match (&operation.outcome, times) {
         (Outcome::Done { .. }, 0) => Some(("lost", "is done, and is in no update".into())),
         (Outcome::Refused { .. } | Outcome::NotDone(_), 1..) if is_alone => {
-            Some(("refused-but-applied", format!("was refused, and is in {times} updates")))
+            let told = &operation.outcome;
+            Some((
+                "refused-but-applied",
+                format!("was refused ({told:?}), and is in {times} updates"),
+            ))
         }
         (_, 2..) => Some(("twice", format!("is in {times} updates"))),
         _ => None,
@@ -60,7 +70,7 @@ fn contradiction(operation: &Operation, times: usize) -> Option<(&'static str, S
 fn applied(observed: &Observed) -> BTreeMap<Name, Vec<u64>> {
     let mut applied: BTreeMap<Name, Vec<u64>> = BTreeMap::new();
     for (_, _, message) in observed.log.messages(Topic::EntityUpdates) {
-        if let Message::EntityUpdate(update) = message {
+        if let Some(update) = message.entity_update() {
             let name = Name {
                 client: update.request.client.to_string().into(),
                 number: update.request.number,
@@ -75,6 +85,7 @@ fn applied(observed: &Observed) -> BTreeMap<Name, Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tidelog_core::Message;
 
     use super::*;
     use crate::{

@@ -20,8 +20,7 @@ pub(super) const ORACLE: Oracle =
 const ROW: u8 = 1;
 
 fn look(observed: &Observed) -> Vec<Violation> {
-    let stores = observed.stores.iter().chain(&observed.rebuilt);
-    stores.filter_map(|store| compare(observed, store)).collect()
+    observed.stores.iter().filter_map(|store| compare(observed, store)).collect()
 }
 
 fn compare(observed: &Observed, store: &StoreView) -> Option<Violation> {

@@ -1,6 +1,7 @@
 //! **Invariant.** What clients saw of an entity is what a single copy of it would have answered, each
 //! operation carried out at once at some time between its call and its return; one whose outcome is not
-//! known, at some time after its call, or never.
+//! known, at some time after its call, or never. Entities with keys of which clients cannot know whether
+//! they are over are left to the oracle `sequential`.
 
 use tidelog_core::{Message, Topic};
 
@@ -8,6 +9,7 @@ use super::Oracle;
 use crate::{
     history::Name,
     linear::{Hints, Verdict, check_with},
+    log::keys_over_days,
     observed::Observed,
     violation::Violation,
 };
@@ -20,7 +22,12 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn look(observed: &Observed) -> Vec<Violation> {
     let hints = hints(observed);
-    let entities = observed.history.by_entity();
+    let over_days = keys_over_days(&observed.history, &observed.log);
+    let mut entities = observed.history.by_entity();
+    entities.retain(|_, operations| {
+        let mut keys = operations.iter().filter_map(|it| it.key.as_deref());
+        keys.all(|key| !over_days.contains(key))
+    });
     let impossible =
         entities.iter().filter_map(|(entity, operations)| match check_with(operations, &hints) {
             Verdict::Impossible(impossible) => Some((entity, impossible)),
@@ -37,13 +44,11 @@ fn look(observed: &Observed) -> Vec<Violation> {
 /// Which revision each request made by the log: what clients do not know of, it may.
 fn hints(observed: &Observed) -> Hints {
     let updates = observed.log.messages(Topic::EntityUpdates);
-    let hint = |message: &Message| match message {
-        Message::EntityUpdate(update) => {
-            let client = update.request.client.to_string().into();
-            let name = Name { client, number: update.request.number, part: update.part.number };
-            Some((name, update.revision.0))
-        }
-        _ => None,
+    let hint = |message: &Message| {
+        let update = message.entity_update()?;
+        let client = update.request.client.to_string().into();
+        let name = Name { client, number: update.request.number, part: update.part.number };
+        Some((name, update.revision.0))
     };
     updates.filter_map(|(_, _, message)| hint(message)).collect()
 }

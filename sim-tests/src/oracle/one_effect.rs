@@ -28,7 +28,7 @@ fn updates(observed: &Observed) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut made: BTreeMap<(&RequestName, Part), u64> = BTreeMap::new();
     for (_, _, message) in observed.log.messages(Topic::EntityUpdates) {
-        let Message::EntityUpdate(update) = message else { continue };
+        let Some(update) = message.entity_update() else { continue };
         let (name, revision) = ((&update.request, update.part), update.revision.0);
         if let Some(other) = made.insert(name, revision) {
             let message = format!(

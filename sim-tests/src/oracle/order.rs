@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Document, Message, Topic, message::UpdateKind};
+use tidelog_core::{Document, Topic, message::UpdateKind};
 
 use super::Oracle;
 use crate::{observed::Observed, violation::Violation};
@@ -18,7 +18,7 @@ fn look(observed: &Observed) -> Vec<Violation> {
     let mut last: BTreeMap<&str, (u64, Option<&Document>)> = BTreeMap::new();
     let mut found = Vec::new();
     for (partition, record, message) in observed.log.messages(Topic::EntityUpdates) {
-        let Message::EntityUpdate(update) = message else { continue };
+        let Some(update) = message.entity_update() else { continue };
         let (entity, revision) = (update.entity.as_str(), update.revision.0);
         let (before, document) = last.get(entity).copied().unwrap_or((0, None));
         let is_right_kind = match update.kind {
@@ -48,6 +48,7 @@ fn look(observed: &Observed) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tidelog_core::Message;
 
     use super::*;
     use crate::log::build::{log, update};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Message, Topic};
+use tidelog_core::Topic;
 
 use super::Oracle;
 use crate::{observed::Observed, violation::Violation};
@@ -17,7 +17,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 fn look(observed: &Observed) -> Vec<Violation> {
     let mut revisions: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for (_, _, message) in observed.log.messages(Topic::EntityUpdates) {
-        if let Message::EntityUpdate(update) = message {
+        if let Some(update) = message.entity_update() {
             revisions.entry(update.entity.as_str()).or_default().push(update.revision.0);
         }
     }

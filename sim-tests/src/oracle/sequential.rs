@@ -42,7 +42,8 @@ fn compare(observed: &Observed, partition: PartitionId, folded: &Folded) -> Vec<
     let mut found = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for record in observed.log.records(Topic::EntityUpdates, partition) {
-        let Some(Ok(Message::EntityUpdate(update))) = &record.message else { continue };
+        let message = record.message.as_ref().and_then(|message| message.as_ref().ok());
+        let Some(update) = message.and_then(Message::entity_update) else { continue };
         let entity = update.entity.as_str();
         let nth = seen.entry(entity).or_default();
         let expected = folded.steps.get(entity).and_then(|steps| steps.get(*nth));

@@ -173,8 +173,7 @@ impl<'a, C: Client> Session<'a, C> {
         let mut updates = Vec::new();
         for record in &step.records {
             match Record::decode(topic, &record.payload) {
-                Ok(Record::SchemaUpdate(update)) => updates.push(update),
-                Ok(_) => {}
+                Ok(message) => updates.push(message),
                 Err(error) => warn_of(topic, record, &error),
             }
         }

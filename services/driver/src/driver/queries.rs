@@ -237,7 +237,7 @@ impl Driver {
         self.until(deadline, try_join_all(asked)).await
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         task: TaskId,
         query: Query,
@@ -311,7 +311,7 @@ fn unreadable(task: TaskId, reason: &str) -> Error {
     )
 }
 
-fn another_question() -> Error {
+pub(super) fn another_question() -> Error {
     unavailable("the task answered another question")
 }
 

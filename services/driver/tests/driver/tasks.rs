@@ -71,6 +71,9 @@ impl Tasks {
             }
             Query::Databases { .. } => Answer::Unreadable,
             Query::Request(_) => Answer::Request(self.request.clone()),
+            Query::Definition(_) | Query::Definitions { .. } | Query::Learning(_) => {
+                Answer::NotOffered
+            }
         }
     }
 

@@ -41,6 +41,17 @@ pub(crate) fn json(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// Checks that the body of a PUT is a schema: JSON, or JSON Schema by name.
+pub(crate) fn schema(headers: &HeaderMap) -> Result<(), Failure> {
+    match single(headers, header::CONTENT_TYPE)? {
+        Some(value) if is(value, SCHEMA) => {
+            check_encoding(headers)?;
+            check_charset(value)
+        }
+        Some(_) | None => json(headers),
+    }
+}
+
 /// Reads which kind of patch the body of a PATCH is.
 pub(crate) fn patch_type(headers: &HeaderMap) -> Result<PatchType, Failure> {
     check_encoding(headers)?;
@@ -109,6 +120,8 @@ fn shown(value: &HeaderValue) -> String {
     const CHARS_MAX: usize = 100;
     String::from_utf8_lossy(value.as_bytes()).chars().take(CHARS_MAX).collect()
 }
+
+const SCHEMA: &str = "application/schema+json";
 
 const JSON: &str = "application/json";
 

@@ -15,5 +15,6 @@ mod log;
 mod patches;
 mod preferences;
 mod problems;
+mod schemas;
 mod system;
 mod traces;

@@ -13,7 +13,10 @@ use tidelog_core::{
 };
 use tidelog_driver::{Connection, Driver, Options};
 use tidelog_gateway::{Settings, serve};
-use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
+use tidelog_machines::{
+    EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
+    SchemaLearningPartitioner, SchemaStorage,
+};
 use tidelog_runtime::{LocalQueries, run};
 use tokio::{
     net::TcpListener,
@@ -107,6 +110,9 @@ impl System {
         spawn_local(work(memory.clone(), EntityStorage));
         spawn_local(work(memory.clone(), SchemaStorage));
         spawn_local(work(memory.clone(), ResponseAccumulator));
+        spawn_local(work(memory.clone(), SchemaLearningPartitioner));
+        let pace = Pace { definition: Duration::from_millis(5), counts: Duration::from_millis(10) };
+        spawn_local(work(memory.clone(), SchemaLearning { pace }));
         let services: [Box<dyn Service + Send + Sync>; 4] = [
             Box::new(EntityBatch),
             Box::new(EntityStorage),

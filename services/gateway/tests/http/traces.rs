@@ -1,14 +1,19 @@
 //! W3C Trace Context: what comes of a request belongs to the trace that it says.
 
-use tidelog_core::Topic;
+use tidelog_core::{Message, Topic, port::Record};
 
 use crate::system::{System, script};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// The traces of the records of a topic.
+/// The traces of the records of a topic that belong to requests.
 fn traces(system: &System, topic: Topic) -> Vec<Option<String>> {
     let records = system.records(topic).into_iter();
+    let is_of_request = |record: &Record| {
+        let message = Message::decode(topic, &record.payload).expect("it can be read");
+        message.request().is_some()
+    };
+    let records = records.filter(is_of_request);
     records.map(|record| record.trace.map(|trace| trace.to_string())).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
-    DatabaseId, EntityId, PartitionId, Revision, Source, State, TableId,
+    CollectionId, DatabaseId, EntityId, PartitionId, Revision, Source, State, TableId,
     message::{LearningScope, LearningSwitch},
     state::{Table, TableKey},
 };
@@ -14,6 +14,8 @@ pub(crate) struct Epoch {
     pub(super) number: Revision,
     /// Whether learning is on in it.
     pub(super) is_on: bool,
+    /// Whether a collection's holds only until its database's learning is switched.
+    pub(super) follows: bool,
     /// How far the walk over the documents has got.
     pub(super) walked: Walked,
 }
@@ -61,7 +63,7 @@ pub(crate) struct Walk {
 
 /// Begins an epoch, unless a later one has begun.
 pub(super) fn switch(source: Source, switch: LearningSwitch, state: &mut State<'_>) {
-    let LearningSwitch { scope, epoch, is_on } = switch;
+    let LearningSwitch { scope, epoch, is_on, follows } = switch;
     let known = state.get(&EPOCHS, &scope);
     if known.as_ref().is_some_and(|known| known.number >= epoch) {
         return;
@@ -70,9 +72,11 @@ pub(super) fn switch(source: Source, switch: LearningSwitch, state: &mut State<'
     if let Some(known) = known {
         state.remove(&WALKS, &WalkKey { database: database.clone(), epoch: known.number });
     }
-    let walked = if is_on { Walked::To(None) } else { Walked::All };
-    state.put(&EPOCHS, &scope, &Epoch { number: epoch, is_on, walked });
-    if is_on {
+    // The learner has to hear that a collection is as its database again, also where that is off.
+    let is_walked = is_on || follows;
+    let walked = if is_walked { Walked::To(None) } else { Walked::All };
+    state.put(&EPOCHS, &scope, &Epoch { number: epoch, is_on, follows, walked });
+    if is_walked {
         let walk = Walk { scope, partition: source.position.partition };
         state.put(&WALKS, &WalkKey { database, epoch }, &walk);
     }
@@ -84,8 +88,7 @@ pub(super) fn epoch_of(state: &State<'_>, entity: &EntityId) -> Option<Revision>
     if collection.is_system() {
         return None;
     }
-    let by_itself = state.get(&EPOCHS, &LearningScope::Collection(collection));
-    let epoch = by_itself
+    let epoch = of_collection(state, collection)
         .or_else(|| state.get(&EPOCHS, &LearningScope::Database(entity.database())))
         .filter(|epoch| epoch.is_on)?;
     let is_passed = match &epoch.walked {
@@ -93,6 +96,15 @@ pub(super) fn epoch_of(state: &State<'_>, entity: &EntityId) -> Option<Revision>
         Walked::To(last) => last.as_ref().is_some_and(|last| entity <= last),
     };
     is_passed.then_some(epoch.number)
+}
+
+/// The epoch that a collection has by itself, and not with its database.
+pub(super) fn of_collection(state: &State<'_>, collection: CollectionId) -> Option<Epoch> {
+    let database = LearningScope::Database(collection.database());
+    let own = state.get(&EPOCHS, &LearningScope::Collection(collection))?;
+    let is_over =
+        || state.get(&EPOCHS, &database).is_some_and(|database| database.number > own.number);
+    (!own.follows || !is_over()).then_some(own)
 }
 
 pub(crate) const EPOCHS: Table<LearningScope, Epoch> = Table::new(TableId::LearningEpochs);

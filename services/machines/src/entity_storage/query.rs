@@ -25,7 +25,12 @@ pub(super) fn answer(state: &State<'_>, query: &Query) -> Answer {
         Query::Zones { collection, after, limit } => {
             Answer::Names(names::zones(state, collection, after.as_deref(), items(*limit)))
         }
-        Query::Database(_) | Query::Databases { .. } | Query::Request(_) => Answer::NotOffered,
+        Query::Database(_)
+        | Query::Databases { .. }
+        | Query::Request(_)
+        | Query::Definition(_)
+        | Query::Definitions { .. }
+        | Query::Learning(_) => Answer::NotOffered,
     };
     if state.fault().is_some() { Answer::Unreadable } else { answer }
 }

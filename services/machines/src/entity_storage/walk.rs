@@ -3,13 +3,13 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    CollectionId, Document, Effects, EntityId, Message, Revision, State, TableId, Wake,
+    CollectionId, Document, Effects, EntityId, Message, State, TableId, Wake,
     message::{LearningScope, Lesson, LessonSource, WalkEnded},
     state::Table,
 };
 
 use super::{
-    learning::{EPOCHS, Epoch, WALKS, Walk, WalkKey, Walked},
+    learning::{self, EPOCHS, Epoch, WALKS, Walk, WalkKey, Walked},
     rows::ENTITIES,
 };
 
@@ -28,7 +28,10 @@ pub(super) fn go_on(state: &mut State<'_>, effects: &mut Effects) {
         return state.remove(&WALKS, &key);
     };
     let Walked::To(after) = &epoch.walked else { return state.remove(&WALKS, &key) };
-    let chunk = chunk(state, &walk.scope, after.as_ref());
+    let chunk = match epoch.is_on {
+        true => chunk(state, &walk.scope, after.as_ref()),
+        false => Chunk { documents: Vec::new(), last: None },
+    };
     let mut number = state.get(&LESSONS, &()).unwrap_or(0);
     for (entity, document) in chunk.documents {
         number += 1;
@@ -46,7 +49,7 @@ pub(super) fn go_on(state: &mut State<'_>, effects: &mut Effects) {
         Some(last) => Walked::To(Some(last)),
         None => {
             state.remove(&WALKS, &key);
-            say_that_it_ended(&walk, key.epoch, effects);
+            say_that_it_ended(&walk, &epoch, effects);
             Walked::All
         }
     };
@@ -54,10 +57,11 @@ pub(super) fn go_on(state: &mut State<'_>, effects: &mut Effects) {
 }
 
 /// Tells the learner of the collection, or those of all collections that the database may have.
-fn say_that_it_ended(walk: &Walk, epoch: Revision, effects: &mut Effects) {
+fn say_that_it_ended(walk: &Walk, epoch: &Epoch, effects: &mut Effects) {
     let Walk { scope, partition } = walk.clone();
     let is_database = matches!(scope, LearningScope::Database(_));
-    let ended = Message::WalkEnded(WalkEnded { scope, epoch, partition });
+    let Epoch { number: epoch, follows, .. } = *epoch;
+    let ended = Message::WalkEnded(WalkEnded { scope, epoch, follows, partition });
     if is_database {
         effects.send_every(&ended);
     } else {
@@ -122,8 +126,8 @@ impl<'s, 'a> PassedOver<'s, 'a> {
         {
             return *has;
         }
-        let scope = LearningScope::Collection(collection.clone());
-        let has = collection.is_system() || self.state.contains(&EPOCHS, &scope);
+        let has = collection.is_system()
+            || learning::of_collection(self.state, collection.clone()).is_some();
         self.last = Some((collection, has));
         has
     }

@@ -72,9 +72,10 @@ pub(crate) fn line(message: &Message) -> String {
             value(update.learned.as_ref()),
         ),
         Message::LearningSwitch(switch) => format!(
-            "learning {} for {}, epoch {}",
+            "learning {} for {}{}, epoch {}",
             if switch.is_on { "on" } else { "off" },
             switch.scope.as_str(),
+            if switch.follows { " as its database" } else { "" },
             switch.epoch,
         ),
         Message::MarkedUpdate(marked) => format!(

@@ -16,7 +16,10 @@ pub(super) fn answer(state: &State<'_>, query: &Query) -> Answer {
         | Query::Collections { .. }
         | Query::Zones { .. }
         | Query::Database(_)
-        | Query::Databases { .. } => Answer::NotOffered,
+        | Query::Databases { .. }
+        | Query::Definition(_)
+        | Query::Definitions { .. }
+        | Query::Learning(_) => Answer::NotOffered,
     };
     if state.fault().is_some() { Answer::Unreadable } else { answer }
 }

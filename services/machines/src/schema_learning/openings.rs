@@ -14,8 +14,8 @@ use super::{
 
 /// Notes that the walk of a task has ended.
 pub(super) fn take(pace: Pace, ended: WalkEnded, state: &mut State<'_>, effects: &Effects) {
-    let WalkEnded { scope, epoch, partition } = ended;
-    let none = || Ends { epoch, of: Ended::Some(Default::default()) };
+    let WalkEnded { scope, epoch, follows, partition } = ended;
+    let none = || Ends { epoch, follows, of: Ended::Some(Default::default()) };
     let mut ends = state.get(&ENDS, &scope).unwrap_or_else(none);
     if ends.epoch > epoch {
         return;
@@ -29,7 +29,7 @@ pub(super) fn take(pace: Pace, ended: WalkEnded, state: &mut State<'_>, effects:
     if !is_whole {
         return state.put(&ENDS, &scope, &ends);
     }
-    state.put(&ENDS, &scope, &Ends { epoch, of: Ended::All });
+    state.put(&ENDS, &scope, &Ends { epoch, follows, of: Ended::All });
     match scope {
         LearningScope::Collection(collection) => open(pace, state, &collection, epoch),
         LearningScope::Database(database) => {
@@ -66,7 +66,8 @@ pub(super) fn pass(pace: Pace, state: &mut State<'_>) {
     let rows = state.range(&LEARNERS, from, Bound::Excluded(&end), COLLECTIONS_MAX);
     for (collection, _) in &rows {
         // One that learning was switched for by itself is no concern of its database's.
-        if !state.contains(&ENDS, &LearningScope::Collection(collection.clone())) {
+        let own = state.get(&ENDS, &LearningScope::Collection(collection.clone()));
+        if own.is_none_or(|own| own.follows && own.epoch < opening.epoch) {
             open(pace, state, collection, opening.epoch);
         }
     }

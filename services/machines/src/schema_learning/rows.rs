@@ -40,6 +40,8 @@ pub(crate) struct Published {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ends {
     pub(super) epoch: Revision,
+    /// Whether a collection's holds only until its database's learning is switched.
+    pub(super) follows: bool,
     pub(super) of: Ended,
 }
 

@@ -28,10 +28,13 @@ fn rows_keep_their_bytes() {
         dump_line(&encode_row(&learner)),
         "\\x01\\x07\\x02\\x01ddddddddddddddddwwwwwwwwwwwwwwww\\xe8\\x07\\xe8\\x07\\x01\\xd0\\x0f"
     );
-    let ends =
-        Ends { epoch: Revision(7), of: Ended::Some([PartitionId(0), PartitionId(3)].into()) };
-    assert_eq!(dump_line(&encode_row(&ends)), "\\x01\\x07\\x00\\x02\\x00\\x03");
-    assert_eq!(dump_line(&encode_row(&Ends { of: Ended::All, ..ends })), "\\x01\\x07\\x01");
+    let ends = Ends {
+        epoch: Revision(7),
+        follows: true,
+        of: Ended::Some([PartitionId(0), PartitionId(3)].into()),
+    };
+    assert_eq!(dump_line(&encode_row(&ends)), "\\x01\\x07\\x01\\x00\\x02\\x00\\x03");
+    assert_eq!(dump_line(&encode_row(&Ends { of: Ended::All, ..ends })), "\\x01\\x07\\x01\\x01");
     let opening = Opening { epoch: Revision(7), after: Some(orders()) };
     assert_eq!(dump_line(&encode_row(&opening)), "\\x01\\x07\\x01\\x0bshop/orders");
 }

@@ -5,6 +5,7 @@ use tidelog_core::{
     CollectionId, DatabaseId, Document, Effects, Message, Revision, State, TableId, Timestamp,
     message::{DefinitionUpdate, LearningScope},
     state::Table,
+    topic::Offset,
 };
 
 /// A database.
@@ -57,6 +58,7 @@ impl DefinitionRow {
     pub(super) fn publish(
         self,
         collection: &CollectionId,
+        offset: Offset,
         state: &mut State<'_>,
         effects: &mut Effects,
     ) {
@@ -66,6 +68,7 @@ impl DefinitionRow {
             revision: self.revision,
             statement: self.statement,
             learned: self.learned.map(|learned| learned.definition),
+            offset,
             time: state.task_time(),
         }));
     }
@@ -78,6 +81,8 @@ pub(crate) struct SwitchRow {
     pub(super) epoch: Revision,
     /// Whether it is on.
     pub(super) is_on: bool,
+    /// Whether a collection's is as its database has it: it then holds until the database's is switched.
+    pub(super) follows: bool,
 }
 
 pub(crate) const DATABASES: Table<DatabaseId, DatabaseRow> = Table::new(TableId::Databases);

@@ -4,42 +4,52 @@ use tidelog_core::{
     CollectionId, Document, Effects, Problem, ProblemKind, Revision, State,
     message::{Condition, Outcome, StatementEdit},
     patch,
+    topic::Offset,
 };
 use tidelog_schema::Statement;
 
 use super::rows::{DEFINITIONS, DatabaseRow, DefinitionRow};
 
-/// Changes what is stated of a collection, or tells why not.
-pub(super) fn change(
-    database: DatabaseRow,
-    collection: &CollectionId,
-    edit: &StatementEdit,
-    condition: &Condition,
-    state: &mut State<'_>,
-    effects: &mut Effects,
-) -> Outcome {
-    let before = state.get(&DEFINITIONS, collection).unwrap_or_default();
-    let exists_at = before.exists_at();
-    let failed = |problem| Outcome::Failed { problem, revision: exists_at };
-    if matches!(edit, StatementEdit::Remove) && before.statement.is_none() {
-        return failed(nothing_stated(collection));
+/// What is to be done to what is stated of a collection.
+pub(super) struct Edit<'a> {
+    pub(super) collection: &'a CollectionId,
+    pub(super) edit: &'a StatementEdit,
+    pub(super) condition: &'a Condition,
+}
+
+impl Edit<'_> {
+    /// Changes what is stated, or tells why not.
+    pub(super) fn carry_out(
+        &self,
+        database: DatabaseRow,
+        offset: Offset,
+        state: &mut State<'_>,
+        effects: &mut Effects,
+    ) -> Outcome {
+        let Self { collection, edit, condition } = *self;
+        let before = state.get(&DEFINITIONS, collection).unwrap_or_default();
+        let exists_at = before.exists_at();
+        let failed = |problem| Outcome::Failed { problem, revision: exists_at };
+        if matches!(edit, StatementEdit::Remove) && before.statement.is_none() {
+            return failed(nothing_stated(collection));
+        }
+        if !condition.holds(exists_at) {
+            return failed(precondition_failed(collection, exists_at));
+        }
+        let statement = match edited(before.statement, edit) {
+            Ok(statement) => statement,
+            Err(problem) => return failed(problem),
+        };
+        let revision = database.raise(&collection.database(), state);
+        let after = DefinitionRow { revision, statement, learned: before.learned };
+        let outcome = match (exists_at, after.exists_at()) {
+            (_, None) => Outcome::Deleted(revision),
+            (None, Some(_)) => Outcome::Created(revision),
+            (Some(_), Some(_)) => Outcome::Updated(revision),
+        };
+        after.publish(collection, offset, state, effects);
+        outcome
     }
-    if !condition.holds(exists_at) {
-        return failed(precondition_failed(collection, exists_at));
-    }
-    let statement = match edited(before.statement, edit) {
-        Ok(statement) => statement,
-        Err(problem) => return failed(problem),
-    };
-    let revision = database.raise(&collection.database(), state);
-    let after = DefinitionRow { revision, statement, learned: before.learned };
-    let outcome = match (exists_at, after.exists_at()) {
-        (_, None) => Outcome::Deleted(revision),
-        (None, Some(_)) => Outcome::Created(revision),
-        (Some(_), Some(_)) => Outcome::Updated(revision),
-    };
-    after.publish(collection, state, effects);
-    outcome
 }
 
 /// The statement after an edit. One that says nothing is none.
@@ -54,7 +64,7 @@ fn edited(before: Option<Document>, edit: &StatementEdit) -> Result<Option<Docum
         StatementEdit::Remove => return Ok(None),
     };
     let statement = Statement::check(&document)
-        .map_err(|error| Problem::new(ProblemKind::BadRequest, error))?
+        .map_err(|error| Problem::new(ProblemKind::InvalidSchema, error))?
         .to_document();
     Ok((statement != Document::empty_object()).then_some(statement))
 }

@@ -20,6 +20,7 @@ fn a_database_is_provisioned_once() {
       answer app:0:1:1000 part 1/1: shop failed, unknown-database: there is no database shop;
             provision it first (@0 at 1000)
     1001: schema app:0:2:1000 Provision shop
+      learning on for shop, epoch 1
       schema update shop at r1, created 1001, by app:0:2 at 1001
       answer app:0:2:1000 part 1/1: shop created at r1 (@1 at 1001)
     1002: schema app:0:2:1000 Provision shop

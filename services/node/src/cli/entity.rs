@@ -121,7 +121,7 @@ impl Precondition {
     }
 }
 
-fn parse_precondition(text: &str) -> Result<Precondition, String> {
+pub(super) fn parse_precondition(text: &str) -> Result<Precondition, String> {
     if text == "*" {
         return Ok(Precondition::Exists);
     }

@@ -13,7 +13,7 @@ use super::serve::settings_of;
 use crate::cli::{ServeArgs, SkipArgs, TasksAction, TasksArgs};
 use crate::failure::Failure;
 use crate::output;
-use crate::serve::{services, usual_services};
+use crate::serve::{specs, usual_services};
 use crate::settings::{Layer, ServeSettings};
 
 pub(super) fn run(args: TasksArgs) -> Result<(), Failure> {
@@ -87,8 +87,7 @@ fn skip(log: &LocalLog, folder: &Path, args: &SkipArgs, json: bool) -> Result<()
 }
 
 fn spec_of(task: TaskId) -> Result<&'static Spec, Failure> {
-    let specs = services().into_iter().map(|service| service.spec());
-    specs.into_iter().find(|spec| spec.name == task.service).ok_or_else(|| {
+    specs().find(|spec| spec.name == task.service).ok_or_else(|| {
         Failure::WrongCall(format!("this node does not run {}; see `tidelog tasks`", task.service))
     })
 }

@@ -63,7 +63,7 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let (workers, some_ended) =
         Workers::start(&transport, services, &of_runner, &patience, &health)?;
 
-    let local = Arc::new(LocalQueries::new(transport.snapshots(), super::services()));
+    let local = Arc::new(LocalQueries::new(transport.snapshots(), super::services(settings)));
     let peers = runtime.spawn(peers::serve(peers, kafka.prefix.clone(), Arc::clone(&local)));
     let log = Log {
         client: KafkaClient::connect(&kafka)?,
@@ -133,7 +133,7 @@ fn services(settings: &ServeSettings) -> Result<Vec<Box<dyn Service + Send + Syn
     let Some(names) = &settings.cluster.services else {
         return Ok(super::usual_services(settings));
     };
-    let mut all = super::services();
+    let mut all = super::services(settings);
     let is_known = |name: &&ServiceName| all.iter().any(|service| service.spec().name == **name);
     if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
         return Err(Error::NoSuchService(*unknown));

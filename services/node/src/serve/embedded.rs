@@ -37,7 +37,7 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
     let of_runner = Settings { batch_records_max: BATCH_RECORDS_MAX, ..Settings::default() };
     let (workers, failed) =
         Workers::start(&log.transport(), usual, &of_runner, &Patience::None, &health)?;
-    let queries = Arc::new(LocalQueries::new(log.snapshots(), services()));
+    let queries = Arc::new(LocalQueries::new(log.snapshots(), services(settings)));
     let place = settings.data.display().to_string();
     let of_http =
         Log { client: log.client(), queries, readiness, metrics, place, is_there: async {} };

@@ -42,6 +42,18 @@ pub(crate) struct Layer {
     #[serde(deserialize_with = "of_file::duration")]
     pub(crate) answer_timeout: Option<Duration>,
 
+    /// How long a changed schema that was learned waits at most before it is published, after the one
+    /// before it [default: 1s] [env: TIDELOG_SCHEMA_INTERVAL]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(deserialize_with = "of_file::duration")]
+    pub(crate) schema_interval: Option<Duration>,
+
+    /// The same where nothing but counts and usage have changed [default: 30s]
+    /// [env: TIDELOG_USAGE_INTERVAL]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(deserialize_with = "of_file::duration")]
+    pub(crate) usage_interval: Option<Duration>,
+
     /// Write what changes to the topic `entity-changes` too, as JSON in Debezium's envelope
     /// [env: TIDELOG_CHANGE_STREAM]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
@@ -199,6 +211,8 @@ pub(crate) fn environment_says(
         cors_origin: from.read("TIDELOG_CORS_ORIGIN", |text| each(text, parse::origin))?,
         partitions: from.read("TIDELOG_PARTITIONS", parse::partitions)?,
         answer_timeout: from.read("TIDELOG_ANSWER_TIMEOUT", parse_duration)?,
+        schema_interval: from.read("TIDELOG_SCHEMA_INTERVAL", parse_duration)?,
+        usage_interval: from.read("TIDELOG_USAGE_INTERVAL", parse_duration)?,
         change_stream: from.read("TIDELOG_CHANGE_STREAM", parse::switch)?,
         log: from.read("TIDELOG_LOG", text)?,
         log_format: from.read("TIDELOG_LOG_FORMAT", |text| {

@@ -17,6 +17,7 @@ fn help_names_every_command_and_shows_examples() {
         "list",
         "provision",
         "databases",
+        "schema",
         "import",
         "export",
         "tasks",

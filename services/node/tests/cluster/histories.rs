@@ -34,19 +34,16 @@ pub(crate) fn check_histories(log: &Log, acknowledged: &[Acknowledged]) {
 fn histories(log: &Log) -> BTreeMap<String, Vec<Update>> {
     let mut histories: BTreeMap<String, Vec<Update>> = BTreeMap::new();
     for payload in log.payloads(Topic::EntityUpdates) {
-        match Message::decode(Topic::EntityUpdates, &payload).expect("an update") {
-            Message::EntityUpdate(update) => {
-                let entity = update.entity.to_string();
-                let (_, name) = entity.rsplit_once('/').expect("an id");
-                let (before, after) = (update.before.as_ref(), update.after.as_ref());
-                histories.entry(name.into()).or_default().push(Update {
-                    revision: update.revision.0,
-                    before: before.map(document),
-                    after: after.map(document),
-                });
-            }
-            other => panic!("no update: {other:?}"),
-        }
+        let message = Message::decode(Topic::EntityUpdates, &payload).expect("an update");
+        let update = message.entity_update().unwrap_or_else(|| panic!("no update: {message:?}"));
+        let entity = update.entity.to_string();
+        let (_, name) = entity.rsplit_once('/').expect("an id");
+        let (before, after) = (update.before.as_ref(), update.after.as_ref());
+        histories.entry(name.into()).or_default().push(Update {
+            revision: update.revision.0,
+            before: before.map(document),
+            after: after.map(document),
+        });
     }
     histories
 }

@@ -2,6 +2,7 @@
 
 mod cat;
 mod node;
+mod schemas;
 mod security;
 mod tool;
 mod topics;

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use ureq::Agent;
 
 /// How long a node may take until it has its partitions.
@@ -62,7 +63,7 @@ impl Node {
         loop {
             match self.put(&format!("/v1/databases/{database}"), "", &[]) {
                 200 | 201 => return,
-                503 if begun.elapsed() < READY_WITHIN => sleep(Duration::from_millis(50)),
+                503 | 504 if begun.elapsed() < READY_WITHIN => sleep(Duration::from_millis(50)),
                 status => panic!("{database} is answered {status}"),
             }
         }
@@ -75,6 +76,15 @@ impl Node {
             put = put.header(*name, *value);
         }
         put.send(body).expect("the node answers").status().as_u16()
+    }
+
+    /// Reads JSON, if there is any.
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        let reply = self.agent.get(format!("{}{path}", self.url)).call();
+        let mut reply = reply.expect("the node answers");
+        let is_there = reply.status().as_u16() == 200;
+        let body = reply.body_mut().read_to_string().expect("text");
+        is_there.then(|| serde_json::from_str(&body).expect("JSON"))
     }
 
     /// Deletes an entity, and gives the status of the answer.

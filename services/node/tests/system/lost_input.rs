@@ -19,7 +19,6 @@ const FLAGS: [&str; 2] = ["--partitions", "4"];
 fn an_operator_moves_a_task_on_over_what_is_lost_and_nothing_else() {
     let data = tempfile::tempdir().expect("a folder");
     let node = Node::start_with(data.path(), &FLAGS);
-    node.http().provision("shop");
     let running = tasks(data.path(), &["tasks"]);
     assert!(running.2.contains("in use by another process"), "{running:?}");
     assert!(node.stop().success());
@@ -56,6 +55,7 @@ fn an_operator_moves_a_task_on_over_what_is_lost_and_nothing_else() {
 
     let node = Node::start_with(data.path(), &FLAGS);
     wait_for_readyz(&node, 200);
+    node.http().provision("shop");
     for n in 0..20 {
         assert_eq!(node.http().put(&format!("/v1/entities/shop/orders/eu/{n}"), "1").status, 201);
     }

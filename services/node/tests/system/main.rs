@@ -14,3 +14,4 @@ mod lost_input;
 mod movies;
 mod node;
 mod readiness;
+mod schemas;

@@ -51,6 +51,23 @@ fn a_revoked_task_that_did_nothing_is_released_without_a_commit() {
 }
 
 #[test]
+fn a_task_that_waits_to_be_restored_is_given_away_at_once() {
+    let memory = memory(1);
+    memory.break_reads(task(0), 2);
+    let settings = Settings { retry_delay: Duration::from_secs(10), ..Settings::default() };
+    run(&memory, &settings, async {
+        append(&memory, [counts(0, "a")]).await;
+        memory.sleep_until(memory.time().plus(Duration::from_millis(100))).await;
+        let begun = memory.time();
+        assert_eq!(counted(&memory), [].into(), "it has failed twice, and waits");
+        memory.revoke(task(0));
+        until_read(&memory).await;
+        assert!(memory.time().since(begun) < Duration::from_secs(1), "whoever gets it does not");
+    });
+    assert_eq!(told(&memory)["a"], [1]);
+}
+
+#[test]
 fn a_lost_task_is_dropped_with_what_it_did() {
     let memory = memory(2);
     memory.set_commit_time(Duration::from_millis(10));

@@ -21,6 +21,14 @@ impl StatementError {
     }
 }
 
+/// The pointer in the words of a [`StatementError`], if they are those of one.
+#[must_use]
+pub fn pointer_of(words: &str) -> Option<&str> {
+    // A fragment has no white space in it.
+    let (pointer, _) = words.strip_prefix("at ")?.split_once(": ")?;
+    pointer.starts_with('#').then_some(pointer)
+}
+
 /// What can be wrong with a statement.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Fault {

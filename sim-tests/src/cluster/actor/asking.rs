@@ -46,6 +46,7 @@ impl Actor {
                 self.list(step.number, *zone, *page, *with_positions).await;
             }
             What::Spoil { entity } => self.spoil(step.number, *entity).await,
+            What::Odd(odd) => self.odd(step.number, *odd).await,
             What::Restart => unreachable!("a restart waits for nothing"),
         }
     }

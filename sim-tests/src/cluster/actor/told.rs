@@ -1,7 +1,7 @@
 //! Requests and answers, from the words of the workload into those of the driver and back.
 
 use tidelog_core::{
-    Document, Revision, Topic,
+    Document, ProblemKind, Revision, Topic,
     message::{self, Change, Fingerprint, IdempotencyKey, PartAnswer, PartRequest},
     patch::{JsonPatch, Operations},
 };
@@ -66,6 +66,8 @@ pub(super) fn outcome(answer: &PartAnswer) -> Outcome {
         message::Outcome::Deleted(revision) => done(Effect::Deleted, *revision),
         message::Outcome::Failed { problem, revision } => match refusal_of(problem.kind) {
             Some(refusal) => Outcome::Refused { refusal, revision: revision.map(|it| it.0) },
+            // It may have been done before, so long ago that this is forgotten.
+            None if problem.kind == ProblemKind::Expired => Outcome::Unknown,
             None => Outcome::NotDone(problem.kind.name().into()),
         },
     }

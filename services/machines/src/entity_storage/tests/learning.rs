@@ -63,10 +63,13 @@ fn a_walk_is_made_in_chunks_and_marks_only_what_it_has_passed() {
 fn rows_keep_their_bytes() {
     let entity = id("shop/orders/eu/42");
     let walked = Walked::To(Some(entity));
-    let epoch = Epoch { number: Revision(7), is_on: true, walked };
-    assert_eq!(dump_line(&encode_row(&epoch)), "\\x01\\x07\\x01\\x00\\x01\\x11shop/orders/eu/42");
+    let epoch = Epoch { number: Revision(7), is_on: true, follows: false, walked };
+    assert_eq!(
+        dump_line(&encode_row(&epoch)),
+        "\\x01\\x07\\x01\\x00\\x00\\x01\\x11shop/orders/eu/42"
+    );
     let epoch = Epoch { walked: Walked::All, ..epoch };
-    assert_eq!(dump_line(&encode_row(&epoch)), "\\x01\\x07\\x01\\x01");
+    assert_eq!(dump_line(&encode_row(&epoch)), "\\x01\\x07\\x01\\x00\\x01");
     let scope = LearningScope::Collection("shop/orders".parse().expect("a good id"));
     let walk = Walk { scope, partition: PartitionId(3) };
     assert_eq!(dump_line(&encode_row(&walk)), "\\x01\\x01\\x0bshop/orders\\x03");
@@ -113,7 +116,7 @@ fn switch(scope: &str, epoch: u64, is_on: bool) -> Message {
         Ok(collection) => LearningScope::Collection(collection),
         Err(_) => LearningScope::Database(scope.parse().expect("a good id")),
     };
-    Message::LearningSwitch(LearningSwitch { scope, epoch: Revision(epoch), is_on })
+    Message::LearningSwitch(LearningSwitch { scope, epoch: Revision(epoch), is_on, follows: false })
 }
 
 fn patch_message(patch: tidelog_core::message::EntityPatch) -> Message {

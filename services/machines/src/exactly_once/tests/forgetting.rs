@@ -84,6 +84,27 @@ fn a_refusal_is_final_though_its_client_is_forgotten() {
 }
 
 #[test]
+fn who_comes_after_a_day_is_not_told_that_nothing_was_done() {
+    let mut harness = Harness::new(EntityStorage);
+    tell(&mut harness, 1_000, increment(1, 1, 1_000));
+    poke(&mut harness, hours(30));
+    for (number, sent, words) in [(1, 1_000, "not known any more"), (2, hours(10), "never will be")]
+    {
+        let sent = harness.record(at(hours(30)), Message::EntityPatch(increment(number, 1, sent)));
+        let problem = sent.iter().find_map(|message| match message {
+            Message::PartialResponse(response) => match &response.answer.outcome {
+                Outcome::Failed { problem, .. } => Some(problem),
+                _ => None,
+            },
+            _ => None,
+        });
+        let problem = problem.expect("it has expired");
+        assert_eq!(problem.kind.name(), "expired-request");
+        assert!(problem.detail.contains(words), "{}", problem.detail);
+    }
+}
+
+#[test]
 fn a_key_is_remembered_for_a_caller_whose_clock_is_ahead() {
     let mut harness = Harness::new(EntityStorage);
     for (number, first_sent) in [(1, 1_000), (2, hours(30))] {

@@ -111,6 +111,7 @@ fn learn(source: LessonSource, epoch: u64, before: Option<&str>, after: Option<&
 
 fn ended(scope: LearningScope, epoch: u64, partition: u32) -> Message {
     Message::WalkEnded(WalkEnded {
+        follows: false,
         scope,
         epoch: Revision(epoch),
         partition: PartitionId(partition),

@@ -2,10 +2,13 @@ use insta::assert_snapshot;
 use tidelog_core::{
     Message, Revision,
     message::{
-        Condition, LearnedDefinition, LearningScope, SchemaChange, StatementEdit, encode_row,
+        Condition, LearnedDefinition, LearningChange, LearningScope, SchemaChange, StatementEdit,
+        encode_row,
     },
     patch::JsonPatch,
 };
+
+use LearningChange::{Anew, AsDatabase, Off, On};
 
 use super::super::{
     SchemaStorage,
@@ -44,8 +47,8 @@ fn rows_keep_their_bytes() {
         learned: Some(learned),
     };
     assert_eq!(dump_line(&encode_row(&row)), "\\x01\\xac\\x02\\x01\\x04true\\x01\\x07\\x02\\x02{}");
-    let row = SwitchRow { epoch: Revision(7), is_on: true };
-    assert_eq!(dump_line(&encode_row(&row)), "\\x01\\x07\\x01");
+    let row = SwitchRow { epoch: Revision(7), is_on: true, follows: false };
+    assert_eq!(dump_line(&encode_row(&row)), "\\x01\\x07\\x01\\x00");
 }
 
 fn steps() -> Vec<Step> {
@@ -87,22 +90,32 @@ fn steps() -> Vec<Step> {
     };
     steps.push(record(1_100, schema(10, "shop", another)));
     steps.extend([
-        // Learning was not switched on, then is for the database, then for the collection by itself.
+        // Learning is on from the beginning, begins again, then is on for the collection by itself.
         record(1_101, learned(1, 1)),
-        record(1_102, switch(11, "shop", true)),
-        record(1_103, learned(5, 1)),
-        record(1_104, learned(5, 1)),
-        record(1_105, learned(5, 3)),
-        record(1_106, learned(5, 2)),
-        record(1_107, switch(12, "shop/orders", true)),
-        record(1_108, learned(5, 4)),
-        record(1_109, learned(8, 1)),
+        record(1_102, switch(11, "shop", Anew)),
+        record(1_103, learned(6, 1)),
+        record(1_104, learned(6, 1)),
+        record(1_105, learned(6, 3)),
+        record(1_106, learned(6, 2)),
+        record(1_107, switch(12, "shop/orders", On)),
+        record(1_108, learned(6, 4)),
+        record(1_109, learned(9, 1)),
         record(1_110, state(13, StatementEdit::Remove, any())),
-        record(1_111, switch(14, "shop/orders", false)),
-        record(1_112, switch(15, "shop/orders", false)),
-        record(1_113, learned(8, 2)),
-        record(1_114, switch(16, "shop/$zoneSubscription", true)),
-        record(1_115, switch(17, "bank/orders", true)),
+        record(1_111, switch(14, "shop/orders", Off)),
+        record(1_112, switch(15, "shop/orders", Off)),
+        record(1_113, learned(9, 2)),
+        record(1_114, switch(16, "shop/$zoneSubscription", On)),
+        record(1_115, switch(17, "bank/orders", On)),
+        record(1_116, switch(18, "shop/orders", Anew)),
+        // Given back, it has an epoch of its own until the database's is switched.
+        record(1_117, switch(19, "shop/orders", AsDatabase)),
+        record(1_118, switch(20, "shop/orders", AsDatabase)),
+        record(1_119, learned(13, 1)),
+        record(1_120, switch(21, "shop", AsDatabase)),
+        record(1_121, switch(22, "shop", On)),
+        record(1_122, switch(23, "shop", Off)),
+        record(1_123, learned(13, 2)),
+        record(1_124, switch(24, "shop/orders", Anew)),
     ]);
     steps
 }
@@ -116,12 +129,12 @@ fn state(
     schema(number, "shop", SchemaChange::State { collection, edit, condition })
 }
 
-fn switch(number: u64, scope: &str, is_on: bool) -> tidelog_core::message::SchemaPatch {
+fn switch(number: u64, scope: &str, to: LearningChange) -> tidelog_core::message::SchemaPatch {
     let scope = match scope.parse() {
         Ok(collection) => LearningScope::Collection(collection),
         Err(_) => LearningScope::Database(scope.parse().expect("a good id")),
     };
-    schema(number, "shop", SchemaChange::SwitchLearning { scope, is_on })
+    schema(number, "shop", SchemaChange::SwitchLearning { scope, to })
 }
 
 fn learned(epoch: u64, number: u64) -> Message {

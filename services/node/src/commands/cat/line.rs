@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use tidelog_core::{
     Message, Offset, PartitionId, ServiceName, TableId, Timestamp, Topic, TraceContext,
     headers::{CONTENT_TYPE, REQUEST_ID, TRACEPARENT},
-    message::DeadLetter,
+    message::{DeadLetter, MarkedUpdate},
 };
 use tidelog_io_kafka::ChangelogEntry;
 
@@ -92,6 +92,10 @@ fn message_json(message: &Message) -> Value {
     if let Message::DeadLetter(letter) = message {
         return dead_letter_json(letter);
     }
+    if let Message::MarkedUpdate(marked) = message {
+        // For readers it is a change like any other.
+        return marked_json(marked);
+    }
     match serde_json::to_value(message) {
         // The one member is called as the kind of the message, which the topic says already.
         Ok(Value::Object(kinds)) if kinds.len() == 1 => {
@@ -100,6 +104,14 @@ fn message_json(message: &Message) -> Value {
         Ok(other) => other,
         Err(error) => json!({ "reason": format!("it cannot be printed: {error}") }),
     }
+}
+
+fn marked_json(marked: &MarkedUpdate) -> Value {
+    let mut json = message_json(&Message::EntityUpdate(marked.update.clone()));
+    if let Value::Object(members) = &mut json {
+        members.insert("epoch".into(), marked.epoch.0.into());
+    }
+    json
 }
 
 /// What is said of a record that was set aside, and that record, as far as it can be read.

@@ -14,7 +14,7 @@ use tidelog_io_kafka::{
 use tokio::sync::watch;
 
 use super::metrics::Lags;
-use crate::serve::{Error, is_of_change_stream, services};
+use crate::serve::{Error, is_of_change_stream, specs};
 
 /// How often the brokers are asked whether they are there.
 const EVERY: Duration = Duration::from_secs(1);
@@ -229,7 +229,7 @@ impl From<TopicsError> for NotReady {
 
 /// The topics of all services, wherever they run, and of the gateways.
 fn needed(wanted: WantedTopics) -> impl Iterator<Item = Topic> {
-    let of_services = services().into_iter().flat_map(|service| of_service(service.spec()));
+    let of_services = specs().flat_map(of_service);
     let all = of_services.chain([Topic::CompleteResponses, Topic::SchemaUpdates, Topic::Owners]);
     all.filter(move |topic| wanted.change_stream || !is_of_change_stream(*topic))
 }

@@ -1,0 +1,44 @@
+//! What happens to a run in which nothing happens.
+
+use std::{fmt, sync::Arc, thread::ScopedJoinHandle, time::Duration};
+
+use super::Sim;
+
+/// Told of a run that stands still: so long, in real time, no event has come, as when the code under test
+/// goes round in a loop without waiting for anything. Neither virtual time nor the number of events ends
+/// such a run, and no thread can be ended from outside: whoever is told may say what is known, and end the
+/// process.
+#[derive(Clone)]
+pub struct Watchdog {
+    /// How long nothing happens, in real time.
+    pub patience: Duration,
+    /// Told once, on another thread, with the run as it stands.
+    pub tell: Arc<dyn Fn(&Sim) + Send + Sync>,
+}
+
+impl fmt::Debug for Watchdog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watchdog").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Watchdog {
+    /// Watches over a run until it is over.
+    pub(super) fn watch<T>(&self, run: &ScopedJoinHandle<'_, T>, sim: &Sim) {
+        // Looks are counted, and not time: a process that was stopped meanwhile has not stood still.
+        let (mut events, mut looks) = (0, 0);
+        while !run.is_finished() {
+            // Whoever ends the run wakes us.
+            std::thread::park_timeout(self.patience / LOOKS);
+            let now = sim.events();
+            looks = if now == events { looks + 1 } else { 0 };
+            events = now;
+            if looks == LOOKS {
+                (self.tell)(sim);
+            }
+        }
+    }
+}
+
+/// So often in a row nothing has happened before somebody is told.
+const LOOKS: u32 = 10;
