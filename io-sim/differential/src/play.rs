@@ -43,7 +43,7 @@ pub fn play(home: &mut impl Home, names: &Names, speech: Speech, script: &[Step]
         speech,
         producers: Default::default(),
         members: Default::default(),
-        new_metadata: None,
+        has_lost_members: false,
         seen: Seen::default(),
         count: 0,
     };
@@ -58,9 +58,9 @@ struct Play<'a, H> {
     speech: Speech,
     producers: [Producer; 4],
     members: [Member; 3],
-    /// How often a member has joined again since one has gone. Who leads then is any broker's guess, and
-    /// only a leader has the others join by joining as it was: so everybody joins with something new.
-    new_metadata: Option<u32>,
+    /// Whether a member has gone. Who leads then is any broker's guess, and only a leader has the others join
+    /// by joining as it was: so everybody joins with something new from then on.
+    has_lost_members: bool,
     seen: Seen,
     /// Of records, each of which has a value of its own.
     count: u32,

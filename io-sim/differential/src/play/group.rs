@@ -17,6 +17,8 @@ pub(super) struct Member {
     now: Option<(String, Generation)>,
     /// Who it was before.
     before: Option<(String, Generation)>,
+    /// How often it has joined again since a member has gone.
+    joined_again: u32,
 }
 
 /// On whose behalf something is committed.
@@ -42,7 +44,7 @@ impl<H: Home> Play<'_, H> {
     /// Who a member is, or was; nobody if it never was any.
     pub(super) fn standing(&self, member: Option<usize>, stale: bool) -> Standing {
         let who = member.and_then(|number| {
-            let Member { now, before } = &self.members[number];
+            let Member { now, before, .. } = &self.members[number];
             let who = if stale { before } else { now };
             who.clone().map(|who| (number, who))
         });
@@ -105,7 +107,7 @@ impl<H: Home> Play<'_, H> {
     }
 
     fn remove(&mut self, member: LeavingMember) -> String {
-        self.new_metadata.get_or_insert_default();
+        self.has_lost_members = true;
         let group_id = self.names.group.clone();
         let reply = self.ask(LeaveGroupRequest { group_id, members: vec![member] });
         let Reply::LeaveGroup(reply) = reply else { unreachable!("{reply:?}") };
@@ -162,13 +164,9 @@ impl<H: Home> Play<'_, H> {
 
     fn send_join(&mut self, member: usize) {
         let me = self.standing(Some(member), false);
-        let metadata = match &mut self.new_metadata {
-            Some(joined) if !me.id.is_empty() => {
-                *joined += 1;
-                format!("metadata {joined} of {member}")
-            }
-            Some(_) | None => format!("metadata of {member}"),
-        };
+        let joined = &mut self.members[member].joined_again;
+        *joined += u32::from(self.has_lost_members && !me.id.is_empty());
+        let metadata = format!("metadata {joined} of {member}");
         let request = JoinGroupRequest {
             group_id: self.names.group.clone(),
             member_id: me.id,
@@ -222,7 +220,7 @@ impl<H: Home> Play<'_, H> {
                     joined.insert(number, None);
                 }
                 Err(error) => {
-                    self.new_metadata.get_or_insert_default();
+                    self.has_lost_members = true;
                     told.push(format!("{number} is out: {error}"));
                     let forgotten = self.members[number].now.take();
                     self.members[number].before = forgotten;
