@@ -160,6 +160,26 @@ struct Work<S> {
     stop: Arc<AtomicBool>,
 }
 
+/// Every commit is in the changelog: one that ends before what the group has committed is what a broker tells
+/// that led it once, and does not know yet that others have gone on.
+fn yesterday(
+    changelog: &str,
+    partition: PartitionId,
+    input: Topic,
+    of_changelog: Option<Offset>,
+    of_group: Option<Offset>,
+) -> SessionError {
+    let told = |offset: Option<Offset>| offset.map_or("none".to_owned(), |it| it.to_string());
+    let reason = format!(
+        "{changelog}/{partition} ends with position {} of {input}, and the group has committed {}: \
+         either a broker answers for the changelog that does not lead it any more, and the next try \
+         finds the one that does, or the changelog has lost its end; nothing was restored from it",
+        told(of_changelog),
+        told(of_group)
+    );
+    SessionError::Lost(reason.into())
+}
+
 impl<S: Store> Work<S> {
     fn task(&self, partition: PartitionId) -> TaskId {
         TaskId { service: self.spec.name, partition }
@@ -178,15 +198,18 @@ impl<S: Store> Work<S> {
         let positions = inputs.map(|(topic, of_group)| {
             let found = progress.positions.iter().find(|(of, _)| of == topic);
             let of_changelog = found.map(|(_, offset)| *offset);
-            if of_changelog.is_some() && of_group.is_some() && of_changelog != of_group {
-                warn!(%task, %topic, ?of_changelog, ?of_group, "the positions differ: the greater counts");
+            if of_group > of_changelog {
+                return Err(yesterday(&changelog, partition, *topic, of_changelog, of_group));
+            }
+            if of_group.is_some() && of_changelog != of_group {
+                warn!(%task, %topic, ?of_changelog, ?of_group, "the positions differ: the changelog counts");
             }
             // An input that the task has never read is read from its very beginning, and the task is
             // told if that is gone.
-            (*topic, of_changelog.max(of_group).unwrap_or_default())
+            Ok((*topic, of_changelog.unwrap_or_default()))
         });
-        let restored =
-            Restored { tables, positions: positions.collect(), task_time: progress.task_time };
+        let positions = positions.collect::<Result<_, SessionError>>()?;
+        let restored = Restored { tables, positions, task_time: progress.task_time };
         let starts = self.spec.inputs.iter().map(|topic| {
             let (start, _) =
                 self.bounds(&self.committed, &self.settings.topic(*topic), partition)?;

@@ -48,28 +48,33 @@ pub(super) async fn restore<S: Store>(
         .map_err(|failure| lost("the group's offsets", (spec.inputs[0], partition), &failure))?;
     let mut rebuild = Rebuild { cluster, store, task };
     let (tables, progress) = rebuild.run().await?;
-    Ok(Restored {
-        tables,
-        positions: positions(spec, &committed, partition, &progress),
-        task_time: progress.task_time,
-    })
+    let positions = positions(spec, &committed, partition, &progress).map_err(|topic| {
+        let changelog = (Topic::Changelog(task.service), partition);
+        let reason = format!("the log of yesterday, by the group's offset of {topic}");
+        SessionError::Lost(format!("{}/{}: {reason}", changelog.0, changelog.1).into())
+    })?;
+    Ok(Restored { tables, positions, task_time: progress.task_time })
 }
 
-/// The greater one of the group's offset of each input and the changelog's, as on Kafka. The group forgets
-/// what it takes for abandoned; and a coordinator that does not know yet that it is none any more tells
-/// what it knew, which the changelog knows better.
+/// The position in each input, as on Kafka: the changelog's. The group may know less: it forgets what it takes
+/// for abandoned. It may not know more. Every commit is in the changelog, so one that ends before is that
+/// of a leader that does not know yet that it is none any more; the input that tells is the error.
 fn positions(
     spec: &'static Spec,
     committed: &BTreeMap<Place, Offset>,
     partition: PartitionId,
     progress: &Progress,
-) -> Vec<(Topic, Offset)> {
+) -> Result<Vec<(Topic, Offset)>, Topic> {
     let in_changelog = |topic: Topic| {
         progress.positions.iter().find(|(of, _)| *of == topic).map(|(_, offset)| *offset)
     };
     let position = |topic: Topic| {
         let in_group = committed.get(&(topic, partition)).copied();
-        (topic, in_group.max(in_changelog(topic)).unwrap_or_default())
+        let in_changelog = in_changelog(topic);
+        if in_group > in_changelog {
+            return Err(topic);
+        }
+        Ok((topic, in_changelog.unwrap_or_default()))
     };
     spec.inputs.iter().map(|topic| position(*topic)).collect()
 }
@@ -192,11 +197,26 @@ mod tests {
         let partition = PartitionId(2);
         let committed = [((Topic::EntityBatches, partition), Offset(5))].into();
         let progress = Progress {
-            positions: vec![(Topic::EntityBatches, Offset(4)), (Topic::SchemaPatches, Offset(9))],
+            positions: vec![(Topic::EntityBatches, Offset(5)), (Topic::SchemaPatches, Offset(9))],
             task_time: Timestamp::ZERO,
         };
         let found = positions(&SPEC, &committed, partition, &progress);
-        assert_eq!(found, [(Topic::EntityBatches, Offset(5)), (Topic::SchemaPatches, Offset(9))]);
+        let both = vec![(Topic::EntityBatches, Offset(5)), (Topic::SchemaPatches, Offset(9))];
+        assert_eq!(found, Ok(both));
+    }
+
+    /// What was wrong: a broker that the controller could not reach told where the changelog had ended when
+    /// it led it, and a task went on with the rows of then (seed 202309).
+    #[test]
+    fn a_changelog_that_ends_before_the_group_is_one_of_yesterday() {
+        let partition = PartitionId(1);
+        let committed = [((Topic::EntityBatches, partition), Offset(166))].into();
+        let found = |positions_then: Vec<_>| {
+            let progress = Progress { positions: positions_then, task_time: Timestamp::ZERO };
+            positions(&SPEC, &committed, partition, &progress)
+        };
+        assert_eq!(found(vec![(Topic::EntityBatches, Offset(89))]), Err(Topic::EntityBatches));
+        assert_eq!(found(Vec::new()), Err(Topic::EntityBatches));
     }
 
     /// What was wrong: a broker that came back from a partition of the network answered as the coordinator
@@ -208,6 +228,7 @@ mod tests {
         let positions_then = vec![(Topic::EntityBatches, Offset(188))];
         let progress = Progress { positions: positions_then, task_time: Timestamp::ZERO };
         let found = positions(&SPEC, &committed, partition, &progress);
-        assert_eq!(found[0], (Topic::EntityBatches, Offset(188)));
+        let found = found.map(|found| found[0]);
+        assert_eq!(found, Ok((Topic::EntityBatches, Offset(188))));
     }
 }
