@@ -25,7 +25,7 @@ impl Roll {
         self.lock().remove(&session);
     }
 
-    /// When the group of a service has answered, if it has answered all of this node's sessions.
+    /// When the group of a service has last answered a session of this node, if it has answered any.
     pub(crate) fn answered(&self, service: ServiceName) -> Option<Instant> {
         let roll = self.lock();
         let of_service = roll.values().filter(|(of, _)| *of == service);

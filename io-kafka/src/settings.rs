@@ -168,7 +168,7 @@ impl Settings {
         self.consumer(&format!("{}readers", self.prefix))
     }
 
-    /// A consumer that reads changelogs and the ends of inputs, and asks for positions of a group.
+    /// A consumer that reads changelogs and the ends of inputs.
     pub(crate) fn restoring_consumer(&self, service: ServiceName) -> ClientConfig {
         let mut config = self.consumer(&self.group(service));
         config

@@ -294,13 +294,13 @@ impl Sim {
         madsim::time::sleep(Duration::from_millis(1)).await;
     }
 
-    /// Where tasks run that belong to no machine: what is on its way, and whoever brings faults.
     /// How many events there have been.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.trace().events()
     }
 
+    /// Where tasks run that belong to no machine: what is on its way, and whoever brings faults.
     pub(crate) fn post(&self) -> &NodeHandle {
         &self.0.post
     }

@@ -160,7 +160,13 @@ async fn work(world: &World, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
         match step.what {
             What::Odd(Odd::Leap(hours)) => sim.leap(Duration::from_secs(u64::from(hours) * 3_600)),
             What::Odd(Odd::Leave) => world.directory.leave(ClientId(1 + step.client % setup.nodes)),
-            _ => clients[&step.client].take(step),
+            What::Request { .. }
+            | What::Batch { .. }
+            | What::Query { .. }
+            | What::List { .. }
+            | What::Spoil { .. }
+            | What::Restart
+            | What::Odd(_) => clients[&step.client].take(step),
         }
     }
     sleep(until(length_ms)).await;

@@ -12,7 +12,7 @@ use super::Sim;
 pub struct Watchdog {
     /// How long nothing happens, in real time.
     pub patience: Duration,
-    /// Told once, on another thread, with the run as it stands.
+    /// Told each time, on another thread, with the run as it stands.
     pub tell: Arc<dyn Fn(&Sim) + Send + Sync>,
 }
 

@@ -17,8 +17,8 @@ use crate::client::{Chunk, Cluster, Failure, Place, Which};
 const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// The two that are asked: whoever coordinates the group, and whoever leads partitions. The offsets are
-/// those of the very coordinator that gave the task, as with librdkafka, where both are one client's: another
-/// one may be one of yesterday, which knows nothing of what the group has committed since.
+/// those of the very coordinator that gave the task, as on Kafka: another one may be one of yesterday,
+/// which knows nothing of what the group has committed since.
 pub(super) struct Asked<'a> {
     pub(super) coordinator: &'a Cluster,
     pub(super) cluster: &'a Cluster,
@@ -50,8 +50,11 @@ pub(super) async fn restore<S: Store>(
     let (tables, progress) = rebuild.run().await?;
     let positions = positions(spec, &committed, partition, &progress).map_err(|topic| {
         let changelog = (Topic::Changelog(task.service), partition);
-        let reason = format!("the log of yesterday, by the group's offset of {topic}");
-        SessionError::Lost(format!("{}/{}: {reason}", changelog.0, changelog.1).into())
+        let reason = format!(
+            "{}/{} ends before what the group has committed of {topic}: whoever told so leads it no more",
+            changelog.0, changelog.1
+        );
+        SessionError::Lost(reason.into())
     })?;
     Ok(Restored { tables, positions, task_time: progress.task_time })
 }

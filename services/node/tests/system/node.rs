@@ -7,6 +7,8 @@ use std::{
     thread::JoinHandle,
 };
 
+use serde_json::Value;
+
 use crate::http::Http;
 
 /// The binary under test.
@@ -76,6 +78,14 @@ impl Node {
         tidelog().args(arguments).env("TIDELOG_URL", &self.url).output().expect("the binary runs")
     }
 
+    /// Runs a client command against it that succeeds, and gives what it prints.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {words}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// Kills it as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.end();
@@ -110,6 +120,11 @@ pub(crate) fn serve(data: &Path) -> Command {
     let mut command = tidelog();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     command
+}
+
+/// A value as a command printed it.
+pub(crate) fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// A file of the repository.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::Http,
-    node::{Node, repository, tidelog},
+    node::{Node, json_of, repository, tidelog},
 };
 
 const QUICKLY: [&str; 2] = ["--schema-interval=50ms", "--usage-interval=100ms"];
@@ -75,33 +75,33 @@ fn schemas_are_shown_pinned_patched_edited_and_switched_from_the_command_line() 
     let data = tempfile::tempdir().expect("a folder");
     let node = Node::start_with(data.path(), &QUICKLY);
     let http = node.http();
-    ok(&node, &["provision", "shop"]);
+    node.ok(&["provision", "shop"]);
     let refused = node.run(&["schema", "show", "shop/orders"]);
     assert_eq!(refused.status.code(), Some(1));
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(words.contains("tidelog schema edit shop/orders"), "{words}");
-    ok(&node, &["put", "shop/orders/eu/1", r#"{"age":30,"lines":[{"sku":"a"},{"sku":"b"}]}"#]);
+    node.ok(&["put", "shop/orders/eu/1", r#"{"age":30,"lines":[{"sku":"a"},{"sku":"b"}]}"#]);
     let orders = "/v1/collections/shop/orders/schema";
     learned(&http, orders, |schema| schema["x-tidelog"]["count"] == 1);
 
-    let shown = json_of(&ok(&node, &["schema", "show", "shop/orders"]));
+    let shown = json_of(&node.ok(&["schema", "show", "shop/orders"]));
     assert_eq!(shown["properties"]["age"]["maximum"], 30);
-    let all = json_of(&ok(&node, &["schema", "show", "shop", "--json"]));
+    let all = json_of(&node.ok(&["schema", "show", "shop", "--json"]));
     assert_eq!(all["schema"]["$defs"]["orders"]["required"], json!(["age", "lines"]));
     let pin = |field: &str, schema: &str| {
-        json_of(&ok(&node, &["schema", "pin", "shop/orders", field, schema]))
+        json_of(&node.ok(&["schema", "pin", "shop/orders", field, schema]))
     };
     assert_eq!(pin("/age", r#"{"maximum":120}"#)["properties"]["age"]["maximum"], 120);
     pin("/lines/-/sku", r#"{"maxLength":8}"#);
-    ok(&node, &["schema", "pin", "shop/orders", "/lines"]);
-    let stated = || json_of(&ok(&node, &["schema", "show", "shop/orders", "--stated"]));
+    node.ok(&["schema", "pin", "shop/orders", "/lines"]);
+    let stated = || json_of(&node.ok(&["schema", "show", "shop/orders", "--stated"]));
     let sku = json!({"properties":{"sku":{"maxLength":8}}});
     let lines = json!({"items":sku,"type":"array","minItems":2,"maxItems":2});
     assert_eq!(stated(), json!({"properties":{"age":{"maximum":120},"lines":lines}}));
-    ok(&node, &["schema", "unpin", "shop/orders", "/lines"]);
+    node.ok(&["schema", "unpin", "shop/orders", "/lines"]);
     let unpinned = node.run(&["schema", "unpin", "shop/orders", "/lines"]);
     assert_eq!(unpinned.status.code(), Some(1));
-    ok(&node, &["schema", "patch", "shop/orders", r#"{"title":"Orders"}"#]);
+    node.ok(&["schema", "patch", "shop/orders", r#"{"title":"Orders"}"#]);
     assert_eq!(stated(), json!({"properties":{"age":{"maximum":120}},"title":"Orders"}));
     let refused =
         node.run(&["schema", "pin", "shop/orders", "/age", r#"{"type":"strng"}"#, "--json"]);
@@ -121,15 +121,15 @@ fn schemas_are_shown_pinned_patched_edited_and_switched_from_the_command_line() 
     assert!(edited.status.success(), "{}", String::from_utf8_lossy(&edited.stderr));
     assert_eq!(stated(), json!({"title":"Edited"}));
 
-    let learning = |words: &[&str]| ok(&node, &[&["schema", "learning"], words].concat());
+    let learning = |words: &[&str]| node.ok(&[&["schema", "learning"], words].concat());
     assert_eq!(learning(&["shop"]), "learning is on for shop since revision 1\n");
     assert!(learning(&["shop/orders"]).ends_with(", as for all of shop\n"));
     assert!(learning(&["shop/orders", "off"]).starts_with("learning is off for shop/orders since"));
     let relearn = node.run(&["schema", "relearn", "shop/orders"]);
     assert_eq!(relearn.status.code(), Some(1));
     assert!(learning(&["shop/orders", "as-database"]).ends_with(", as for all of shop\n"));
-    ok(&node, &["put", "shop/orders/eu/1", r#"{"age":7}"#]);
-    ok(&node, &["schema", "relearn", "shop/orders"]);
+    node.ok(&["put", "shop/orders/eu/1", r#"{"age":7}"#]);
+    node.ok(&["schema", "relearn", "shop/orders"]);
     let schema = learned(&http, orders, |schema| schema["properties"]["age"]["maximum"] == 7);
     assert_eq!(schema["properties"].as_object().map(serde_json::Map::len), Some(1));
     assert_eq!(node.run(&["schema", "learning", "shop", "as-database"]).status.code(), Some(2));
@@ -158,7 +158,7 @@ fn create(http: &Http, numbers: std::ops::Range<u32>) {
 fn import_movies(node: &Node, into: &str) {
     let file = repository("examples/movies/movies.json");
     let file = file.to_str().expect("a path of text");
-    ok(node, &["import", file, "--into", into]);
+    node.ok(&["import", file, "--into", into]);
 }
 
 /// A schema, once it is so.
@@ -173,15 +173,4 @@ fn learned(http: &Http, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
             _ => thread::sleep(Duration::from_millis(20)),
         }
     }
-}
-
-fn ok(node: &Node, arguments: &[&str]) -> String {
-    let output = node.run(arguments);
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {words}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-fn json_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
