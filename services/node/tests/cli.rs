@@ -1,5 +1,7 @@
 //! Runs the real binary: without a node where none is needed, else against a scripted one.
 
+#[path = "cli/bare_run.rs"]
+mod bare_run;
 #[path = "cli/calls.rs"]
 mod calls;
 #[path = "cli/entities.rs"]
