@@ -29,6 +29,26 @@ proptest! {
     }
 }
 
+#[test]
+fn what_the_cleaner_relied_on_comes_back_after_a_loss_of_power() {
+    let write = |producer, key| Op::Write { producer, keys: vec![key], is_tombstone: false };
+    let mut world = World::new(true);
+    for op in [
+        write(None, 2),
+        write(Some(0), 2),
+        Op::Roll,
+        // All replicas have this marker, but here it is not synced when the record before it goes.
+        Op::End { producer: 0, commits: true },
+        Op::Replicate(255),
+        Op::Clean,
+        Op::LosePower(0),
+        Op::End { producer: 0, commits: false },
+    ] {
+        world.apply(&op);
+        world.check();
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Write {
@@ -164,6 +184,10 @@ impl World {
             Op::LosePower(part) => {
                 let kept = self.log().unsynced_batches() * usize::from(*part) / 255;
                 self.log().lose_power(kept);
+                // The cleaner relies on markers that all replicas have: they are fetched again.
+                if self.was_cleaned {
+                    self.fetch_what_others_have();
+                }
                 self.high_watermark = self.high_watermark.min(self.log().end());
                 self.forget_the_end();
             }
@@ -174,6 +198,15 @@ impl World {
         self.script.append(producer, payload);
         let batch = self.script.log.batches().next_back().expect("it was appended").clone();
         self.history.push(batch);
+    }
+
+    fn fetch_what_others_have(&mut self) {
+        let (end, config) = (self.log().end(), self.script.config);
+        for batch in &self.history {
+            if batch.base_offset >= end && batch.last_offset < self.high_watermark {
+                self.script.log.append_replica(batch.clone(), &config);
+            }
+        }
     }
 
     fn replicate(&mut self, high_watermark: Offset) {
