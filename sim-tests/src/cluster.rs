@@ -4,6 +4,7 @@
 mod actor;
 mod collect;
 mod liveness;
+mod newer;
 mod node;
 mod queries;
 mod tap;
@@ -27,6 +28,7 @@ use self::{
     queries::Directory,
 };
 use crate::{
+    dice::Dice,
     model::Action,
     observed::Observed,
     recorder::Recorder,
@@ -55,6 +57,9 @@ pub(crate) const LAST_STEPS_FROM: u32 = 1_000_000;
 
 /// How long the last look may take.
 const LAST_LOOK: Duration = Duration::from_secs(60);
+
+/// In so many of a hundred runs a record of a newer format is the last to come.
+const NEWER_PERCENT: u64 = 25;
 
 /// Runs a cluster to its end. What is observed is in the recorder, also if this panics on the way.
 pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed {
@@ -98,6 +103,9 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let mut observed = collect::everything(&world).await;
     if caught_up {
         observed.rebuilt = Some(collect::rebuilt(&world, setup.nodes).await);
+        if Dice::new(sim.seed(), "a newer record").percent(NEWER_PERCENT) {
+            observed.newer = newer::comes(&world).await;
+        }
     }
     observed.zones = zones;
     observed.after_heal = Some(after_heal);

@@ -30,6 +30,8 @@ pub struct Observed {
     pub zones: Option<BTreeSet<Box<str>>>,
     /// How far tasks and clients were when the time for catching up was over.
     pub after_heal: Option<AfterHeal>,
+    /// What became of a record of a newer format, if one came at last.
+    pub newer: Option<NewerRecord>,
     /// Places of records that were made to be set aside.
     pub spoilt: BTreeSet<Spot>,
     /// The virtual time of the end, in microseconds.
@@ -45,6 +47,19 @@ pub struct Spot {
     pub partition: u32,
     /// The offset.
     pub offset: u64,
+}
+
+/// What became of a record of a newer format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewerRecord {
+    /// Where it stands.
+    pub spot: Spot,
+    /// Its task says that it has stopped.
+    pub has_stopped: bool,
+    /// It was read, and that is committed.
+    pub was_read: bool,
+    /// It has a dead letter.
+    pub is_set_aside: bool,
 }
 
 /// What a batch was answered with.

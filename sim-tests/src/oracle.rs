@@ -9,8 +9,10 @@ mod caught_up;
 mod changelog;
 mod dead_letters;
 mod durable;
+mod first_incomplete;
 mod linearizable;
 mod lists;
+mod newer_records;
 mod one_effect;
 mod order;
 mod owners;
@@ -44,6 +46,7 @@ impl Oracle {
         revisions::ORACLE,
         order::ORACLE,
         one_effect::ORACLE,
+        first_incomplete::ORACLE,
         visibility::ORACLE,
         durable::ORACLE,
         owners::ORACLE,
@@ -52,6 +55,7 @@ impl Oracle {
         batches::ORACLE,
         dead_letters::ORACLE,
         lists::ORACLE,
+        newer_records::ORACLE,
         caught_up::ORACLE,
     ];
 

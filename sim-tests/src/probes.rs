@@ -75,7 +75,7 @@ pub fn reach(probe: Probe) -> Reach {
 }
 
 /// What no run can reach, or hardly any, and why.
-const ELSEWHERE: [(Probe, &str); 8] = [
+const ELSEWHERE: [(Probe, &str); 7] = [
     (
         Probe::PartitionLost,
         "a member of the simulated group that loses a partition loses its session",
@@ -88,7 +88,6 @@ const ELSEWHERE: [(Probe, &str); 8] = [
         "hardly ever is a task given away that has failed twice and waits: \
          `a_task_that_waits_to_be_restored_is_given_away_at_once`",
     ),
-    (Probe::NewerRecordStoppedTask, "there is no newer format yet"),
     (Probe::ClientNameChanged, "it takes 16,384 requests behind one that is stuck"),
     (Probe::TimeoutCameToNothing, "no service asks for a timeout without need"),
 ];

@@ -168,6 +168,13 @@ impl Recorder {
         self.look().owners.get(&task)?.last().map(|owner| owner.node)
     }
 
+    /// The node that said first that it runs a task, and has not taken that back: whoever has not heard of
+    /// newer ones takes it for the owner.
+    #[must_use]
+    pub fn oldest_owner(&self, task: TaskId) -> Option<Node> {
+        self.look().owners.get(&task)?.first().map(|owner| owner.node)
+    }
+
     /// A process that runs a task has read an input so far.
     pub fn read(&self, task: TaskId, process: &str, topic: Topic, next: u64) {
         let mut recorded = self.look();

@@ -142,7 +142,7 @@ const TOPICS: [Topic; 8] = [
 ];
 
 /// The records of a partition, and where it ends.
-async fn partition_of(
+pub(super) async fn partition_of(
     observer: &SimClient,
     topic: Topic,
     partition: PartitionId,
