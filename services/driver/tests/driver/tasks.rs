@@ -77,9 +77,7 @@ impl Tasks {
             | Query::Changes { .. }
             | Query::Notifications(_)
             | Query::Device(_)
-            | Query::Devices(_) => {
-                Answer::NotOffered
-            }
+            | Query::Devices(_) => Answer::NotOffered,
         }
     }
 

@@ -70,7 +70,7 @@ fn beyond_the_bound_a_device_is_told_that_there_is_more() {
     harness.record(at(4), acknowledged("phone", 2));
     assert!(read(&harness).overflowed, "it has not read that there is more");
     harness.record(at(5), acknowledged("phone", 3));
-    assert_eq!(read(&harness).overflowed, false);
+    assert!(!read(&harness).overflowed);
 }
 
 #[test]

@@ -65,8 +65,8 @@ proptest! {
                 view.zones.iter().map(|zone| (zone.zone.to_string(), zone.last)).collect();
             let expected: BTreeMap<_, _> = model
                 .unread
-                .iter()
-                .map(|(zone, _)| (ZONES[*zone].to_owned(), model.sequences[*zone]))
+                .keys()
+                .map(|zone| (ZONES[*zone].to_owned(), model.sequences[*zone]))
                 .collect();
             prop_assert_eq!(unread, expected);
         }
