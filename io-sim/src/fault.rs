@@ -190,7 +190,7 @@ kinds! {
     CommitOutcomeLost "commit-outcome-lost" Client 0.003;
 
     /// The disk cannot read.
-    DiskReadFails "disk-read-fails" Disk 0.000_2;
+    DiskReadFails "disk-read-fails" Disk 0.001;
     /// The disk cannot write.
     DiskWriteFails "disk-write-fails" Disk 0.001;
     /// The disk is full.

@@ -62,6 +62,8 @@ struct ViolationJson<'o> {
     oracle: &'o str,
     signature: &'o str,
     message: &'o str,
+    /// The signatures of all that did not hold after it.
+    also: BTreeSet<&'o str>,
 }
 
 impl Outcome {
@@ -75,6 +77,10 @@ impl Outcome {
     #[must_use]
     pub fn fails_with(&self, signature: &str) -> bool {
         self.violations.iter().any(|violation| &*violation.signature == signature)
+    }
+
+    fn signatures_after_the_first(&self) -> BTreeSet<&str> {
+        self.violations.iter().skip(1).map(|violation| &*violation.signature).collect()
     }
 
     /// The run as one JSON object.
@@ -96,6 +102,7 @@ impl Outcome {
                 oracle: &violation.oracle,
                 signature: &violation.signature,
                 message: &violation.message,
+                also: self.signatures_after_the_first(),
             }),
             reproduce: &self.reproduce,
         };
@@ -131,8 +138,7 @@ impl Outcome {
             Some(first) => {
                 text += &format!("VIOLATION {first}\n");
                 if let more @ 1.. = self.violations.len() - 1 {
-                    let signatures = self.violations.iter().skip(1).map(|it| &*it.signature);
-                    let kinds = signatures.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+                    let kinds: Vec<_> = self.signatures_after_the_first().into_iter().collect();
                     text += &format!("and {more} more after it: {}\n", kinds.join(", "));
                 }
             }

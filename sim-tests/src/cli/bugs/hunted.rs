@@ -1,6 +1,7 @@
 //! Hunting a bug: which runs count, and how long they took.
 
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
     process::Command,
@@ -21,7 +22,8 @@ pub(super) struct Hunter {
 pub(super) struct Find {
     pub(super) seed: u64,
     pub(super) signature: String,
-    pub(super) oracle: String,
+    /// The oracles that failed in the run, the first in time first.
+    pub(super) oracles: Vec<String>,
     pub(super) seconds: f64,
 }
 
@@ -34,7 +36,6 @@ struct Hunted {
 
 #[derive(Debug, Deserialize)]
 struct Failure {
-    oracle: String,
     signature: String,
     seeds: Vec<u64>,
 }
@@ -49,6 +50,7 @@ pub(super) struct Ran {
 #[derive(Debug, Deserialize)]
 pub(super) struct Violation {
     pub(super) signature: String,
+    also: Vec<String>,
 }
 
 /// Seeds of two runs are so far apart.
@@ -119,8 +121,9 @@ impl Hunter {
             let Some(failure) = hunted.failures.into_iter().next() else { return Ok(None) };
             let seed = failure.seeds.first().copied().unwrap_or(from);
             if !self.fails_anyway(seed, scenario, &failure.signature)? {
-                let Failure { oracle, signature, .. } = failure;
-                return Ok(Some(Find { seed, signature, oracle, seconds }));
+                let oracles = oracles(program, seed, scenario)?;
+                let signature = failure.signature;
+                return Ok(Some(Find { seed, signature, oracles, seconds }));
             }
             from = seed.wrapping_add(1);
         }
@@ -129,11 +132,25 @@ impl Hunter {
 
     /// Whether the program without the bug fails in the same way.
     fn fails_anyway(&self, seed: u64, scenario: &str, signature: &str) -> Result<bool, WrongCall> {
-        let seed = seed.to_string();
-        let args = ["run", "--json", "--scenario", scenario, "--seed", &seed];
-        let ran: Ran = json_of(&self.unplanted, &args)?;
+        let ran = run(&self.unplanted, seed, scenario)?;
         Ok(ran.violation.is_some_and(|violation| violation.signature == signature))
     }
+}
+
+fn run(program: &Path, seed: u64, scenario: &str) -> Result<Ran, WrongCall> {
+    let seed = seed.to_string();
+    json_of(program, &["run", "--json", "--scenario", scenario, "--seed", &seed])
+}
+
+/// The oracles that fail in a run, the first in time first.
+fn oracles(program: &Path, seed: u64, scenario: &str) -> Result<Vec<String>, WrongCall> {
+    let Some(violation) = run(program, seed, scenario)?.violation else { return Ok(Vec::new()) };
+    let signatures = [violation.signature].into_iter().chain(violation.also);
+    let oracle = |signature: String| signature.split('/').next().unwrap_or_default().to_owned();
+    let mut oracles: Vec<String> = signatures.map(oracle).collect();
+    let mut seen = BTreeSet::new();
+    oracles.retain(|oracle| seen.insert(oracle.clone()));
+    Ok(oracles)
 }
 
 /// Runs a program that prints one object.

@@ -17,7 +17,7 @@ pub(super) struct Score {
     /// From how many seeds it was hunted, and how many of these hunts found it.
     pub(super) runs: u64,
     pub(super) found: u64,
-    /// The oracles that found it, and those of them that its story does not name.
+    /// The oracles that found it, and the first of each run in which none is one that its story names.
     pub(super) oracles: BTreeSet<String>,
     pub(super) unforeseen: BTreeSet<String>,
     pub(super) signatures: BTreeSet<String>,
@@ -51,9 +51,10 @@ impl Score {
         self.median_seconds =
             usize::try_from(runs / 2).ok().and_then(|middle| seconds.get(middle).copied());
         self.worst_seconds = seconds.last().copied();
-        self.oracles = finds.iter().map(|find| find.oracle.clone()).collect();
-        self.unforeseen =
-            self.oracles.iter().filter(|it| !foreseen.contains(it)).cloned().collect();
+        self.oracles = finds.iter().flat_map(|find| find.oracles.iter().cloned()).collect();
+        let is_foreseen = |find: &&Find| find.oracles.iter().any(|it| foreseen.contains(it));
+        let others = finds.iter().filter(|find| !is_foreseen(find));
+        self.unforeseen = others.filter_map(|find| find.oracles.first().cloned()).collect();
         self.signatures = finds.iter().map(|find| find.signature.clone()).collect();
         self.seeds = finds.iter().map(|find| find.seed).collect();
     }
