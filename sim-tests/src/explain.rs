@@ -4,13 +4,15 @@
 mod lanes;
 mod select;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use self::{
     lanes::{Lane, Lanes},
     select::{Event, selected},
 };
-use crate::{outcome::Outcome, violation::Violation};
+use crate::{oracle::Oracle, outcome::Outcome, violation::Violation};
 
 /// The page, into which the data goes.
 const PAGE: &str = include_str!("explain/page.html");
@@ -25,6 +27,10 @@ struct Data<'o> {
     reproduce: &'o str,
     operations: String,
     violations: &'o [Violation],
+    /// How many there are of each signature after the first violation.
+    more: BTreeMap<&'o str, usize>,
+    /// What each oracle holds.
+    holds: BTreeMap<&'static str, &'static str>,
     lanes: Vec<Lane>,
     bars: Vec<Bar>,
     events: Vec<Event>,
@@ -54,6 +60,8 @@ pub fn html(outcome: &Outcome) -> String {
         reproduce: &outcome.reproduce,
         operations: counted.join(", "),
         violations: &outcome.violations[..outcome.violations.len().min(VIOLATIONS_MAX)],
+        more: more(outcome),
+        holds: Oracle::ALL.iter().map(|oracle| (oracle.name, oracle.holds)).collect(),
         bars: bars(outcome, &lanes, end_us),
         events: selected(&outcome.lines, &lanes, at_us(outcome)),
         lanes: lanes.into_list(),
@@ -67,6 +75,14 @@ pub fn html(outcome: &Outcome) -> String {
 
 /// A page does not list more violations.
 const VIOLATIONS_MAX: usize = 30;
+
+fn more(outcome: &Outcome) -> BTreeMap<&str, usize> {
+    let mut more = BTreeMap::new();
+    for violation in outcome.violations.iter().skip(1) {
+        *more.entry(&*violation.signature).or_default() += 1;
+    }
+    more
+}
 
 /// The time around which the page has all events.
 fn at_us(outcome: &Outcome) -> u64 {

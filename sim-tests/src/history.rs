@@ -157,6 +157,24 @@ impl Operation {
     }
 }
 
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done { effect, revision, value } => {
+                write!(f, "{effect:?} at revision {revision}")?;
+                value.as_ref().map_or(Ok(()), |value| write!(f, ": {value}"))
+            }
+            Self::Refused { refusal, revision } => {
+                write!(f, "refused ({refusal:?})")?;
+                revision.map_or(Ok(()), |revision| write!(f, " at revision {revision}"))
+            }
+            Self::NotDone(why) => write!(f, "not done ({why})"),
+            Self::Unknown => f.write_str("unknown"),
+            Self::Incomplete => f.write_str("nothing yet"),
+        }
+    }
+}
+
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}/{}", self.client, self.number, self.part)

@@ -24,7 +24,9 @@ pub(super) async fn comes(world: &World) -> Option<NewerRecord> {
     let topic = Topic::EntityPatches;
     let payload = vec![FORMAT_VERSION + 1, 0, 0, 0].into();
     let append = Append { topic, partition, key: key.into(), payload, headers: Headers::default() };
-    let [AppendOutcome::Appended(at)] = observer.append(vec![append]).await[..] else { return None };
+    let [AppendOutcome::Appended(at)] = observer.append(vec![append]).await[..] else {
+        return None;
+    };
     let task = TaskId { service: ServiceName::EntityStorage, partition };
     for _ in 0..LOOKS {
         sleep(LOOKS_EVERY).await;

@@ -125,8 +125,8 @@ fn merged<'h>(group: &[&'h Operation], hints: &Hints) -> Result<Option<Event<'h>
         return Err(Impossible {
             kind: Kind::KeyDisagrees,
             message: format!(
-                "{first} and {other} are the same by their idempotency key, and were answered {:?} \
-                 and {:?}",
+                "{first} and {other} are the same by their idempotency key, and were answered {} \
+                 and {}",
                 first.outcome, other.outcome
             ),
             at_us: other.end_us(),

@@ -207,11 +207,11 @@ impl<'h> Search<'_, 'h> {
         self.note(revision + 1, || Impossible {
             kind,
             message: format!(
-                "{operation}, invoked at {} us, was answered {:?} at {} us. At revision {revision}, \
+                "{operation}, invoked at {} us, was answered at {} us: {}. At revision {revision}, \
                  which began at {} us at the earliest, the entity is {}",
                 operation.invoked_us,
-                operation.outcome,
                 operation.end_us(),
+                operation.outcome,
                 point.earliest_us,
                 shown(value.as_ref())
             ),

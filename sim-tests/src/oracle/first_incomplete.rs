@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Message, Topic, message::{EntityBatch, EntityPatch, Origin}};
+use tidelog_core::{
+    Message, Topic,
+    message::{EntityBatch, EntityPatch, Origin},
+};
 
 use super::Oracle;
 use crate::{

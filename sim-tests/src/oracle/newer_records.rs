@@ -14,8 +14,16 @@ fn look(observed: &Observed) -> Vec<Violation> {
     let Some(newer) = &observed.newer else { return Vec::new() };
     let spot = newer.spot;
     let wrong = [
-        (newer.is_set_aside, "set-aside", format!("{spot} is of a newer format, and was set aside")),
-        (newer.was_read, "passed-over", format!("{spot} is of a newer format, and was passed over")),
+        (
+            newer.is_set_aside,
+            "set-aside",
+            format!("{spot} is of a newer format, and was set aside"),
+        ),
+        (
+            newer.was_read,
+            "passed-over",
+            format!("{spot} is of a newer format, and was passed over"),
+        ),
         (!newer.has_stopped, "goes-on", format!("{spot} is of a newer format: its task goes on")),
     ];
     let first = wrong.into_iter().find(|(is_wrong, ..)| *is_wrong);

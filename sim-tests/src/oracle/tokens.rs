@@ -51,7 +51,7 @@ fn too_old(query: &Operation, steps: &(PartitionId, Vec<Step>)) -> Option<Violat
     is_too_old.then(|| {
         let message = format!(
             "{query} named offset {token} of entity-patches/{partition}, where the entity is at \
-             revision {oldest}, and was answered {:?}",
+             revision {oldest}, and was answered: {}",
             query.outcome
         );
         Violation::new(ORACLE.name, "too-old", query.end_us(), message)
