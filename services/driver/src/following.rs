@@ -54,6 +54,7 @@ pub struct ZoneTail {
     follower: Option<Follower>,
     at_least: Option<Position>,
     is_behind: bool,
+    pause: Pause,
 }
 
 /// What a [`ZoneTail`] tells.
@@ -89,7 +90,7 @@ impl ZoneTail {
     #[must_use]
     pub fn new(driver: Driver, zone: ZoneId, after: Option<u64>) -> Self {
         let (follower, at_least) = (None, None);
-        Self { driver, zone, after, follower, at_least, is_behind: true }
+        Self { driver, zone, after, follower, at_least, is_behind: true, pause: Pause::FIRST }
     }
 
     /// The next event; nothing, if there is none by `until`. What is waited for can be dropped at any
@@ -110,8 +111,7 @@ impl ZoneTail {
                 return Ok(Some(event));
             }
             let Some(follower) = &mut self.follower else { continue };
-            // Should the record have come just before the partition was followed, it is found so.
-            let look_again = self.driver.now().plus(LOOKED_AGAIN_AFTER);
+            let look_again = self.driver.now().plus(self.pause.next());
             self.at_least = follower.changed(look_again.min(until)).await?;
             if self.at_least.is_none() && self.driver.now() >= until {
                 return Ok(None);
@@ -143,13 +143,14 @@ pub struct DeviceTail {
     device: DeviceId,
     after: u64,
     follower: Option<Follower>,
+    pause: Pause,
 }
 
 impl DeviceTail {
     /// Tells what has a higher number than `after`.
     #[must_use]
     pub fn new(driver: Driver, device: DeviceId, after: u64) -> Self {
-        Self { driver, device, after, follower: None }
+        Self { driver, device, after, follower: None, pause: Pause::FIRST }
     }
 
     /// What the device has not read, as soon as something of that has a number that was not told yet; the
@@ -171,7 +172,7 @@ impl DeviceTail {
                 return Ok(Some(view));
             }
             let Some(follower) = &mut self.follower else { continue };
-            let look_again = self.driver.now().plus(LOOKED_AGAIN_AFTER);
+            let look_again = self.driver.now().plus(self.pause.next());
             let seen = follower.changed(look_again.min(until)).await?;
             if seen.is_none() && self.driver.now() >= until {
                 return Ok(None);
@@ -187,4 +188,19 @@ const PAGE: usize = 1_000;
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long nothing is asked while nothing is told.
-const LOOKED_AGAIN_AFTER: Duration = Duration::from_secs(2);
+///
+/// A record may have come just before its partition was followed, and be read by its task only after the
+/// task was asked. So it is asked again soon after, and then ever more rarely.
+#[derive(Clone, Copy, Debug)]
+struct Pause(Duration);
+
+impl Pause {
+    const FIRST: Self = Self(Duration::from_millis(10));
+    const LAST: Self = Self(Duration::from_secs(30));
+
+    fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(Self::LAST.0);
+        pause
+    }
+}
