@@ -5,10 +5,13 @@
 
 mod acknowledged;
 mod batches;
+#[cfg(test)]
+mod build;
 mod caught_up;
 mod changelog;
 mod dead_letters;
 mod durable;
+mod learned;
 mod linearizable;
 mod lists;
 mod one_effect;
@@ -17,10 +20,13 @@ mod owners;
 mod rebuilt;
 mod revisions;
 mod sequential;
+mod settles;
+mod statements;
 mod tokens;
 mod visibility;
 
 pub(crate) use caught_up::CATCHES_UP_WITHIN_US;
+pub(crate) use settles::SETTLES_WITHIN;
 
 use crate::{observed::Observed, violation::Violation};
 
@@ -52,6 +58,9 @@ impl Oracle {
         batches::ORACLE,
         dead_letters::ORACLE,
         lists::ORACLE,
+        statements::ORACLE,
+        learned::ORACLE,
+        settles::ORACLE,
         caught_up::ORACLE,
     ];
 
