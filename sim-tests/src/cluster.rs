@@ -103,9 +103,10 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         stop_clients(&world, |node| node == LAST);
         if setup.learns {
             if !setup.clocks_hold {
-                // What clocks that were ahead have put off is not waited for.
+                // What clocks that were ahead have put off is not waited for; nor do those wait who have
+                // begun to.
                 sim.leap(CLOCKS_AHEAD_MAX);
-                liveness::quiet(&sim, &world, healed_us).await;
+                collect::begin_again(&world, setup.nodes, |_| {}).await;
             }
             settled = Some(liveness::settle(&sim, &world, setup.clocks_hold).await);
         }

@@ -58,11 +58,20 @@ pub(super) async fn everything(world: &World) -> Observed {
 /// Takes all nodes their disks, and tells the tables that their tasks have once they are rebuilt from the
 /// log alone.
 pub(super) async fn rebuilt(world: &World, nodes: u32) -> Vec<StoreView> {
-    let owners = || std::mem::take(&mut world.recorder.look().owners);
+    begin_again(world, nodes, Disk::wipe).await;
+    let view = |(task, _)| {
+        let (node, store) = store(world, task)?;
+        Some(view(world, &store, task, &node.to_string()))
+    };
+    tasks(world).into_iter().filter_map(view).collect()
+}
+
+/// Ends all nodes, does something to their disks, and waits until everything has been read again.
+pub(super) async fn begin_again(world: &World, nodes: u32, with: fn(&Disk)) {
     for number in 1..=nodes {
-        world.nodes.crash(Node::Client(ClientId(number)), BETWEEN_LOOKS, Disk::wipe);
+        world.nodes.crash(Node::Client(ClientId(number)), BETWEEN_LOOKS, with);
     }
-    drop(owners());
+    drop(std::mem::take(&mut world.recorder.look().owners));
     let observer = observer(world);
     for _ in 0..REBUILT_LOOKS_MAX {
         sleep(Duration::from_millis(250)).await;
@@ -70,11 +79,6 @@ pub(super) async fn rebuilt(world: &World, nodes: u32) -> Vec<StoreView> {
             break;
         }
     }
-    let view = |(task, _)| {
-        let (node, store) = store(world, task)?;
-        Some(view(world, &store, task, &node.to_string()))
-    };
-    tasks(world).into_iter().filter_map(view).collect()
 }
 
 /// So often it is looked at most whether everything is rebuilt: for a minute.
