@@ -44,7 +44,7 @@ fn it_wakes_for_what_is_due_and_for_nothing_else() {
     }
     assert_eq!(
         wakes.join(" "),
-        "- - - - - 1000 - - 2005 2005 - 3010 32010 - - - - 0 - - - - 41001 - -"
+        "- - - - - 1000 - - 2005 2005 - 3010 32010 - - - - 0 - - - - 33011 - -"
     );
     assert_eq!(harness.count(TableId::LearnersDue), 0);
     assert_eq!(harness.count(TableId::Openings), 0);
