@@ -204,7 +204,7 @@ mod tests {
         let world = World {
             changes_of_entities: vec![
                 marked(1, 1, None, Some(one.clone())),
-                unmarked_update(2, None, Some(one.clone())),
+                unmarked_update(2, None, Some(json!({"n": 1}))),
             ],
             ..world(vec![learned(1, 1, place.schema())])
         };
