@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     document::Document,
-    id::{CollectionId, DEFAULT_ZONE, DeviceId, EntityId, IdError},
+    id::{CollectionId, DEFAULT_ZONE, DatabaseId, DeviceId, EntityId, IdError},
     message::UpdateKind,
     problem::{Problem, ProblemKind},
     query::Scope,
@@ -76,6 +76,34 @@ impl Subscription {
     pub fn device(entity: &EntityId) -> DeviceId {
         let name = entity.zone().name().parse();
         name.expect("the name of a zone is a segment, and so is a device")
+    }
+
+    /// The id of a device's subscription.
+    ///
+    /// # Errors
+    ///
+    /// If `name` is no segment of an id.
+    pub fn id(database: &DatabaseId, device: &DeviceId, name: &str) -> Result<EntityId, IdError> {
+        format!("{database}/{SUBSCRIPTIONS}/{device}/{name}").parse()
+    }
+
+    /// The document of the subscription.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let Terms { created, updated, deleted, own } = self.terms;
+        let place = match &self.subject {
+            Scope::Zone(_) => "zone",
+            Scope::Collection(_) => "collection",
+        };
+        let named = [(created, "created"), (updated, "updated"), (deleted, "deleted")];
+        let changes: Vec<_> =
+            named.iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, name)| *name).collect();
+        let value = serde_json::json!({
+            place: self.subject.as_str(),
+            "changes": changes,
+            "own_changes": own,
+        });
+        Document::from_value(&value).expect("it is small")
     }
 
     /// Reads the document of a subscription.
@@ -180,6 +208,10 @@ mod tests {
         assert_eq!(some.subject, Scope::Collection("shop/orders".parse().expect("an id")));
         let deleted = Terms { created: false, updated: false, deleted: true, own: false };
         assert_eq!(some.terms, deleted);
+        for subscription in [all, some] {
+            let text = subscription.document();
+            assert_eq!(read(ID, text.as_str()), Ok(subscription));
+        }
         assert!(deleted.include(UpdateKind::Deleted, false));
         assert!(!deleted.include(UpdateKind::Deleted, true));
         assert!(!deleted.include(UpdateKind::Created, false));

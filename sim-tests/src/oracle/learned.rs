@@ -203,7 +203,7 @@ mod tests {
         let place = Place { came: vec![&one], there: vec![&one] };
         let world = World {
             changes_of_entities: vec![
-                marked(1, 1, None, Some(one.clone())),
+                marked(1, 1, None, Some(json!({"n": 1}))),
                 unmarked_update(2, None, Some(json!({"n": 1}))),
             ],
             ..world(vec![learned(1, 1, place.schema())])
