@@ -75,6 +75,14 @@ pub struct Wake {
     pub reason: &'static str,
 }
 
+impl Wake {
+    /// Wants to be called at once, whatever clocks say: task time is that of a broker, and may be ahead.
+    #[must_use]
+    pub fn at_once(reason: &'static str) -> Self {
+        Self { at: Timestamp::ZERO, reason }
+    }
+}
+
 /// What a service is made of. Two specs of one name are the same.
 #[derive(Debug)]
 pub struct Spec {

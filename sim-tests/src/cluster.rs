@@ -41,6 +41,10 @@ pub(crate) struct Setup {
     pub(crate) brokers: u32,
     pub(crate) nodes: u32,
     pub(crate) partitions: u32,
+    /// Whether schemas are learned.
+    pub(crate) learns: bool,
+    /// Whether all clocks are right.
+    pub(crate) clocks_hold: bool,
     /// How long faults and workload last.
     pub(crate) length: Duration,
     pub(crate) workload: Workload,
@@ -61,6 +65,9 @@ const LAST_LOOK: Duration = Duration::from_secs(60);
 /// In so many of a hundred runs a record of a newer format is the last to come.
 const NEWER_PERCENT: u64 = 25;
 
+/// Longer than clocks can have been ahead of the time.
+const CLOCKS_AHEAD_MAX: Duration = Duration::from_secs(3_600);
+
 /// Runs a cluster to its end. What is observed is in the recorder, also if this panics on the way.
 pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed {
     let net = Net::new(&sim);
@@ -73,6 +80,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         nodes: Nodes::new(&net),
         recorder,
         net,
+        learns: setup.learns,
     };
     for number in 1..=setup.nodes {
         start_node(&world, number);
@@ -91,13 +99,22 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
-    let mut zones = None;
+    let (mut zones, mut settled) = (None, None);
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
         stop_clients(&world, |node| node != LAST);
         liveness::quiet(&sim, &world, healed_us).await;
         zones = last.zones().await;
         stop_clients(&world, |node| node == LAST);
+        if setup.learns {
+            if !setup.clocks_hold {
+                // What clocks that were ahead have put off is not waited for; nor do those wait who have
+                // begun to.
+                sim.leap(CLOCKS_AHEAD_MAX);
+                collect::begin_again(&world, setup.nodes, |_| {}).await;
+            }
+            settled = Some(liveness::settle(&sim, &world, setup.clocks_hold).await);
+        }
         liveness::quiet(&sim, &world, healed_us).await;
     }
     let mut observed = collect::everything(&world).await;
@@ -107,7 +124,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
             observed.newer = newer::comes(&world).await;
         }
     }
-    observed.zones = zones;
+    (observed.zones, observed.settled) = (zones, settled);
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();
     observed
@@ -132,8 +149,8 @@ fn processes(world: &World, cluster: &Cluster) -> Vec<Process> {
 fn start_node(world: &World, number: u32) {
     let ours = world.clone();
     world.nodes.add(&format!("node{number}"), ClientId(number), move |boot| {
-        let World { settings, recorder, directory, .. } = ours.clone();
-        node::run(boot, settings, recorder, directory).boxed_local()
+        let World { settings, recorder, directory, learns, .. } = ours.clone();
+        node::run(boot, settings, recorder, directory, learns).boxed_local()
     });
 }
 
@@ -174,6 +191,7 @@ async fn work(world: &World, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
             | What::List { .. }
             | What::Spoil { .. }
             | What::Restart
+            | What::Schema(_)
             | What::Odd(_) => clients[&step.client].take(step),
         }
     }

@@ -4,10 +4,12 @@ mod asked;
 #[cfg(test)]
 pub(crate) mod build;
 mod keys;
+mod schemas;
 
 pub use asked::asked;
-pub(crate) use asked::{refusal_of, value};
+pub(crate) use asked::{parsed, refusal_of, value};
 pub use keys::keys_over_days;
+pub use schemas::{definition_updates, published, schema_entries, schemas};
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,11 @@
 //! What an entity is by the description of the system: a sequential model, which shares no code with
 //! the product.
 
+mod clients;
 mod fold;
+pub mod learner;
 mod patch;
+pub mod schema;
 
 pub use fold::{Asked, Folded, KEY_KEPT_FOR_MS, Step, Told, fold};
 

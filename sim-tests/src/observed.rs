@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use tidelog_core::{Topic, message::PartAnswer, port::TaskId};
+use tidelog_core::{Topic, message::PartAnswer, port::TaskId, query::DefinitionView};
 
-use crate::{history::History, log::LogView};
+use crate::{
+    history::{History, Name, Outcome, Place},
+    log::LogView,
+};
 
 /// What is known of a run.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,10 @@ pub struct Observed {
     pub after_heal: Option<AfterHeal>,
     /// What became of a record of a newer format, if one came at last.
     pub newer: Option<NewerRecord>,
+    /// What clients were told of schemas.
+    pub schemas: SchemasSeen,
+    /// How the partitions of `schema-patches` were after the last write, if it was waited for.
+    pub settled: Option<Settled>,
     /// Places of records that were made to be set aside.
     pub spoilt: BTreeSet<Spot>,
     /// The virtual time of the end, in microseconds.
@@ -71,6 +78,57 @@ pub struct BatchSeen {
     pub parts: usize,
     /// The answers that came for it, in their order.
     pub answers: Vec<Vec<Option<PartAnswer>>>,
+}
+
+/// What clients were told of schemas.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SchemasSeen {
+    /// The changes that they asked for.
+    pub changes: Vec<SchemaChanged>,
+    /// The definitions that they were shown.
+    pub shown: Vec<SchemaShown>,
+}
+
+/// A change of a schema that a client asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchemaChanged {
+    /// The number of the step.
+    pub step: u32,
+    /// The request, once it has a name.
+    pub name: Option<Name>,
+    /// What the client was told.
+    pub outcome: Outcome,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+}
+
+/// A definition that a client was shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchemaShown {
+    /// The number of the step.
+    pub step: u32,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// The collection.
+    pub collection: Box<str>,
+    /// What it must have seen: a partition of `schema-patches`, and an offset.
+    pub at_least: Option<Place>,
+    /// The definition, if there was one.
+    pub definition: Option<DefinitionView>,
+}
+
+/// How the partitions of `schema-patches` were after the last write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// When it had to be quiet, in microseconds of virtual time.
+    pub at_us: u64,
+    /// Where each partition ended then.
+    pub ends: BTreeMap<u32, u64>,
+    /// Where each ended a while later.
+    pub later: BTreeMap<u32, u64>,
+    /// The shortest time between two published definitions of a collection, in milliseconds, where the
+    /// clocks are right.
+    pub pace_ms: Option<u64>,
 }
 
 /// The tables of a task.

@@ -5,11 +5,14 @@
 
 mod acknowledged;
 mod batches;
+#[cfg(test)]
+mod build;
 mod caught_up;
 mod changelog;
 mod dead_letters;
 mod durable;
 mod first_incomplete;
+mod learned;
 mod linearizable;
 mod lists;
 mod newer_records;
@@ -19,10 +22,13 @@ mod owners;
 mod rebuilt;
 mod revisions;
 mod sequential;
+mod settles;
+mod statements;
 mod tokens;
 mod visibility;
 
 pub(crate) use caught_up::CATCHES_UP_WITHIN_US;
+pub(crate) use settles::SETTLES_WITHIN;
 
 use crate::{observed::Observed, violation::Violation};
 
@@ -56,6 +62,9 @@ impl Oracle {
         dead_letters::ORACLE,
         lists::ORACLE,
         newer_records::ORACLE,
+        statements::ORACLE,
+        learned::ORACLE,
+        settles::ORACLE,
         caught_up::ORACLE,
     ];
 

@@ -11,7 +11,9 @@ use tidelog_io_sim::{Sim, host::Process, wire::Node};
 
 use crate::{
     history::{History, Operation, Outcome},
-    observed::{Act, Appended, BatchSeen, CommitLedger, LedgerEntry, Seen, Spot, digest},
+    observed::{
+        Act, Appended, BatchSeen, CommitLedger, LedgerEntry, SchemasSeen, Seen, Spot, digest,
+    },
 };
 
 /// What is observed while a run goes on. Clones are handles to the same recorder.
@@ -28,6 +30,8 @@ pub struct Recorded {
     pub history: History,
     /// The batches.
     pub batches: Vec<BatchSeen>,
+    /// What clients were told of schemas.
+    pub schemas: SchemasSeen,
     /// Who restored and committed what.
     pub ledger: CommitLedger,
     /// The records that readers got.

@@ -25,6 +25,9 @@ pub struct Replay {
     /// How many partitions each topic has. Files that do not say are of a time when it was two.
     #[serde(default = "two")]
     pub partitions: u32,
+    /// Whether schemas are learned. Files that do not say are of a time when none were.
+    #[serde(default)]
+    pub learns: bool,
     /// How long faults and workload last, in milliseconds.
     pub length_ms: u64,
     /// The steps of the seed's workload that are taken, and no others.
@@ -44,11 +47,22 @@ impl Replay {
     /// A case of a run.
     #[must_use]
     pub fn new(run: &Run, signature: Option<&str>, case: Case<Fault>) -> Self {
-        let Run { seed, scenario, partitions, .. } = *run;
+        let Run { seed, scenario, partitions, learns, .. } = *run;
         let Case { faults, steps, nodes, length_ms } = case;
         let (scenario, signature) = (scenario.name.into(), signature.map(Into::into));
         let version = VERSION;
-        Self { version, seed, scenario, signature, nodes, partitions, length_ms, steps, faults }
+        Self {
+            version,
+            seed,
+            scenario,
+            signature,
+            nodes,
+            partitions,
+            learns,
+            length_ms,
+            steps,
+            faults,
+        }
     }
 
     /// What can be made smaller of it.

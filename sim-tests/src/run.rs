@@ -8,6 +8,7 @@ use std::{
 
 use tidelog_io_sim::{
     Sim, Watchdog,
+    fault::Scope,
     plan::{Fault, Plan},
     sim::Report,
 };
@@ -35,6 +36,8 @@ pub struct Run {
     pub scenario: &'static Scenario,
     /// How many partitions each topic has.
     pub partitions: u32,
+    /// Whether schemas are learned.
+    pub learns: bool,
     /// The faults and steps that there are, if not all that the seed has.
     pub only: Option<Case<Fault>>,
     /// Whether the trace keeps its lines.
@@ -59,18 +62,18 @@ impl Run {
     #[must_use]
     pub fn new(seed: u64, scenario: &'static Scenario) -> Self {
         let reproduce = format!("cargo sim run --seed {seed} --scenario {}", scenario.name).into();
-        let partitions = scenario.partitions(seed);
+        let (partitions, learns) = (scenario.partitions(seed), scenario.learns(seed));
         let (only, keeps_lines, stands_still) = (None, false, give_up as fn(&Outcome));
-        Self { seed, scenario, partitions, only, keeps_lines, reproduce, stands_still }
+        Self { seed, scenario, partitions, learns, only, keeps_lines, reproduce, stands_still }
     }
 
     /// A run that was saved, in its scenario.
     #[must_use]
     pub fn replay(replay: &Replay, scenario: &'static Scenario, file: &str) -> Self {
         let reproduce = format!("cargo sim run --replay {file}").into();
-        let Replay { seed, partitions, .. } = *replay;
+        let Replay { seed, partitions, learns, .. } = *replay;
         let only = Some(replay.case());
-        Self { partitions, only, reproduce, ..Self::new(seed, scenario) }
+        Self { partitions, learns, only, reproduce, ..Self::new(seed, scenario) }
     }
 
     /// Makes the run.
@@ -117,13 +120,16 @@ impl Run {
     fn setup(&self) -> Setup {
         let Scenario { brokers, nodes, size, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
+        let whole = if self.learns { whole.with_schemas(self.seed, size) } else { whole };
         let whole = if self.scenario.is_calm() { whole.undisturbed() } else { whole };
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
             Some(case) => (case.nodes, case.length_ms, whole.only(&case.steps)),
         };
         let length = Duration::from_millis(length_ms);
-        Setup { brokers, nodes, partitions: self.partitions, length, workload }
+        let Self { partitions, learns, .. } = *self;
+        let clocks_hold = self.plan().kinds().all(|kind| kind.scope() != Scope::Clock);
+        Setup { brokers, nodes, partitions, learns, clocks_hold, length, workload }
     }
 
     fn plan(&self) -> Plan {

@@ -22,6 +22,8 @@ pub struct Scenario {
     pub partitions: &'static [u32],
     /// What clients do.
     pub size: Size,
+    /// In how many of a hundred seeds schemas are learned.
+    learns_percent: u64,
     /// Which faults may strike.
     strikes: fn(FaultKind) -> bool,
 }
@@ -52,6 +54,12 @@ impl Scenario {
             brokers: 1,
             nodes: 1,
             strikes: |_| false,
+            ..Self::USUAL
+        },
+        Self {
+            name: "schemas",
+            what: "as cluster, and schemas are learned in every seed",
+            learns_percent: 100,
             ..Self::USUAL
         },
         Self {
@@ -87,6 +95,7 @@ impl Scenario {
         nodes: 2,
         partitions: &[2, 2, 3, 4],
         size: Size::USUAL,
+        learns_percent: 20,
         strikes: |_| true,
     };
 
@@ -101,6 +110,13 @@ impl Scenario {
     #[must_use]
     pub fn partitions(&self, seed: u64) -> u32 {
         *Dice::new(seed, "partitions").one(self.partitions)
+    }
+
+    /// Whether schemas are learned with a seed. Most are without, for learning takes its time, and all else
+    /// is to be tried often.
+    #[must_use]
+    pub fn learns(&self, seed: u64) -> bool {
+        Dice::new(seed, "learns").percent(self.learns_percent)
     }
 
     /// Whether nothing ever strikes.

@@ -6,6 +6,11 @@
 
 mod mix;
 mod odd;
+mod schema;
+
+#[cfg(test)]
+pub(crate) use schema::sample_documents;
+pub use schema::{COLLECTIONS, Schema};
 
 use std::collections::BTreeSet;
 
@@ -88,6 +93,8 @@ pub enum What {
     Restart,
     /// Something that hardly ever happens.
     Odd(Odd),
+    /// Something that has to do with schemas.
+    Schema(Schema),
 }
 
 /// What hardly anybody asks for, and what happens around clients.
@@ -194,6 +201,14 @@ impl Workload {
         workload
     }
 
+    /// The same, with what there is to learn from and to do with schemas.
+    #[must_use]
+    pub fn with_schemas(mut self, seed: u64, size: Size) -> Self {
+        self.steps.extend(schema::steps(seed, size));
+        self.steps.sort_by_key(|step| (step.at_ms, step.number));
+        self
+    }
+
     /// After a leap of time nobody asks again under a key of before it: whether it is still known hangs on
     /// moments that clients do not see. What the log says of keys that are over is seen by odd steps.
     fn no_key_outlives_a_leap(&mut self) {
@@ -207,6 +222,7 @@ impl Workload {
                 | What::List { .. }
                 | What::Spoil { .. }
                 | What::Odd(_)
+                | What::Schema(_)
                 | What::Restart => {}
             }
         }
@@ -308,7 +324,8 @@ mod tests {
     fn most_changes_are_not_idempotent_and_everything_occurs() {
         let mut seen = BTreeSet::new();
         let (mut writes, mut not_idempotent) = (0, 0);
-        for step in (0..5).flat_map(|seed| Workload::of_seed(seed, Size::USUAL).steps) {
+        let of_seed = |seed| Workload::of_seed(seed, Size::USUAL).with_schemas(seed, Size::USUAL);
+        for step in (0..5).flat_map(|seed| of_seed(seed).steps) {
             let asks = match step.what {
                 What::Request { ask, .. } => vec![ask],
                 What::Batch { asks, .. } => {
@@ -335,6 +352,10 @@ mod tests {
                     seen.insert("odd");
                     continue;
                 }
+                What::Schema(_) => {
+                    seen.insert("schema");
+                    continue;
+                }
             };
             for ask in asks {
                 seen.insert(ask.action.name());
@@ -347,8 +368,7 @@ mod tests {
             }
         }
         assert!(not_idempotent * 2 > writes, "{not_idempotent} of {writes}");
-        let all =
-            "batch create delete key list merge odd operate patch query read replace restart spoil";
+        let all = "batch create delete key list merge odd operate patch query read replace restart schema spoil";
         assert_eq!(seen.into_iter().collect::<Vec<_>>().join(" "), all);
     }
 }

@@ -38,8 +38,13 @@ const NEEDS: [&str; 16] = [
 ];
 
 /// Where bugs may be planted: in the product, and not in its tests.
-const PLACES: [&str; 4] =
-    ["core/src/", "services/machines/src/", "services/runtime/src/", "services/driver/src/"];
+const PLACES: [&str; 5] = [
+    "core/src/",
+    "services/schema/src/",
+    "services/machines/src/",
+    "services/runtime/src/",
+    "services/driver/src/",
+];
 
 /// A bug is a slip, not a rewrite.
 const CHANGED_LINES_MAX: usize = 60;

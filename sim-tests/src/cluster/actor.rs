@@ -2,6 +2,7 @@
 
 mod asking;
 mod odd;
+mod schema;
 mod told;
 
 use std::{
@@ -47,6 +48,8 @@ pub(super) struct World {
     pub(super) recorder: Recorder,
     pub(super) directory: Directory,
     pub(super) nodes: Nodes,
+    /// Whether schemas are learned.
+    pub(super) learns: bool,
 }
 
 /// What a client knows between two restarts.
@@ -89,6 +92,7 @@ impl Actor {
             | What::Query { .. }
             | What::List { .. }
             | What::Spoil { .. }
+            | What::Schema(_)
             | What::Odd(_) => {
                 if process.is_up() && self.driver().is_some() {
                     let (actor, step) = (self.clone(), step.clone());

@@ -49,6 +49,7 @@ pub(super) async fn everything(world: &World) -> Observed {
         ledger: recorded.ledger,
         seen: recorded.seen,
         appended: recorded.appended,
+        schemas: recorded.schemas,
         spoilt,
         ..Observed::default()
     }
@@ -57,11 +58,20 @@ pub(super) async fn everything(world: &World) -> Observed {
 /// Takes all nodes their disks, and tells the tables that their tasks have once they are rebuilt from the
 /// log alone.
 pub(super) async fn rebuilt(world: &World, nodes: u32) -> Vec<StoreView> {
-    let owners = || std::mem::take(&mut world.recorder.look().owners);
+    begin_again(world, nodes, Disk::wipe).await;
+    let view = |(task, _)| {
+        let (node, store) = store(world, task)?;
+        Some(view(world, &store, task, &node.to_string()))
+    };
+    tasks(world).into_iter().filter_map(view).collect()
+}
+
+/// Ends all nodes, does something to their disks, and waits until everything has been read again.
+pub(super) async fn begin_again(world: &World, nodes: u32, with: fn(&Disk)) {
     for number in 1..=nodes {
-        world.nodes.crash(Node::Client(ClientId(number)), BETWEEN_LOOKS, Disk::wipe);
+        world.nodes.crash(Node::Client(ClientId(number)), BETWEEN_LOOKS, with);
     }
-    drop(owners());
+    drop(std::mem::take(&mut world.recorder.look().owners));
     let observer = observer(world);
     for _ in 0..REBUILT_LOOKS_MAX {
         sleep(Duration::from_millis(250)).await;
@@ -69,11 +79,6 @@ pub(super) async fn rebuilt(world: &World, nodes: u32) -> Vec<StoreView> {
             break;
         }
     }
-    let view = |(task, _)| {
-        let (node, store) = store(world, task)?;
-        Some(view(&store, task, &node.to_string()))
-    };
-    tasks(world).into_iter().filter_map(view).collect()
 }
 
 /// So often it is looked at most whether everything is rebuilt: for a minute.
@@ -117,7 +122,7 @@ async fn changelog(world: &World, task: TaskId, log: &mut LogView) -> Option<Sto
         looks += 1;
         if (before == after && is_read) || looks == LOOKS_MAX {
             log.insert_rows(topic, task.partition, records.into_iter().map(row));
-            return found.map(|(node, store)| view(&store, task, &node.to_string()));
+            return found.map(|(node, store)| view(world, &store, task, &node.to_string()));
         }
         sleep(BETWEEN_LOOKS).await;
     }
@@ -130,7 +135,7 @@ const LOOKS_MAX: u32 = 50;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The topics that the services use.
-const TOPICS: [Topic; 8] = [
+const TOPICS: [Topic; 9] = [
     Topic::EntityBatches,
     Topic::EntityPatches,
     Topic::EntityUpdates,
@@ -138,6 +143,7 @@ const TOPICS: [Topic; 8] = [
     Topic::CompleteResponses,
     Topic::SchemaPatches,
     Topic::SchemaUpdates,
+    Topic::SchemaLearning,
     Topic::DeadLetters,
 ];
 
@@ -190,10 +196,13 @@ fn at(store: &SimStore, task: TaskId) -> Option<Offset> {
     store.open(task).expect("a store can be read after healing").changelog
 }
 
-fn view(store: &SimStore, task: TaskId, node: &str) -> StoreView {
+fn view(world: &World, store: &SimStore, task: TaskId, node: &str) -> StoreView {
     let opened = store.open(task).expect("a store can be read after healing");
     let mut rows = BTreeMap::new();
-    let spec = services().into_iter().map(|it| it.spec()).find(|spec| spec.name == task.service);
+    let spec = services(world.learns)
+        .into_iter()
+        .map(|it| it.spec())
+        .find(|spec| spec.name == task.service);
     for table in spec.map_or(&[][..], |spec| spec.tables) {
         let mut visit = |key: &[u8], value: Bytes| {
             rows.insert((table.code(), Bytes::copy_from_slice(key)), value);

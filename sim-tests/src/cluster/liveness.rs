@@ -14,11 +14,14 @@ use tidelog_io_sim::{
 };
 use tidelog_runtime::LocalService;
 
-use super::{actor::World, node::services};
+use super::{
+    actor::World,
+    node::{PACE, services},
+};
 use crate::{
     history::Outcome,
-    observed::{AfterHeal, Behind},
-    oracle::CATCHES_UP_WITHIN_US,
+    observed::{AfterHeal, Behind, Settled},
+    oracle::{CATCHES_UP_WITHIN_US, SETTLES_WITHIN},
     recorder::Owner,
 };
 
@@ -62,6 +65,30 @@ pub(super) async fn quiet(sim: &Sim, world: &World, healed_us: u64) {
     }
 }
 
+/// Waits until what was learned has been published, and tells whether that is all.
+pub(super) async fn settle(sim: &Sim, world: &World, clocks_hold: bool) -> Settled {
+    let observer = observer(world);
+    sleep(SETTLES_WITHIN).await;
+    let (at_us, ends) = (sim.now_us(), patches_end(world, &observer).await);
+    sleep(WATCHED_FOR).await;
+    let later = patches_end(world, &observer).await;
+    let pace_ms = u64::try_from(PACE.definition.as_millis()).ok().filter(|_| clocks_hold);
+    Settled { at_us, ends, later, pace_ms }
+}
+
+async fn patches_end(world: &World, observer: &SimClient) -> BTreeMap<u32, u64> {
+    let mut ends = BTreeMap::new();
+    for partition in world.settings.layout.all() {
+        if let Ok((_, end)) = observer.bounds(Topic::SchemaPatches, partition).await {
+            ends.insert(partition.0, end.0);
+        }
+    }
+    ends
+}
+
+/// How long it is watched whether more is published: longer than counts wait.
+const WATCHED_FOR: Duration = Duration::from_secs(6);
+
 /// So often it is looked at most whether nothing moves any more: for a minute.
 const QUIET_LOOKS_MAX: u32 = 240;
 
@@ -85,7 +112,7 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
         let task = |it| TaskId { service: spec.name, partition: PartitionId(it) };
         partitions.clone().map(move |it| (task(it), spec.inputs)).collect::<Vec<_>>()
     };
-    services().iter().flat_map(of_service).collect()
+    services(world.learns).iter().flat_map(of_service).collect()
 }
 
 /// The tasks that have not read everything.

@@ -7,21 +7,34 @@ use tidelog_core::port::TaskId;
 use tidelog_io_sim::{
     SimStore, client::ClientSettings, host::Boot, transport::SimTransport, wire::Node,
 };
-use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
+use tidelog_machines::{
+    EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
+    SchemaLearningPartitioner, SchemaStorage,
+};
 use tidelog_runtime::{LocalQueries, LocalService, Settings, TaskState, Watch, run_watched};
 
 use super::{queries::Directory, tap::Tap};
 use crate::{dice::Dice, recorder::Recorder};
 
 /// The services of a node.
-pub(super) fn services() -> Vec<LocalService> {
-    vec![
+pub(super) fn services(learns: bool) -> Vec<LocalService> {
+    let mut services: Vec<LocalService> = vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
         Box::new(ResponseAccumulator),
         Box::new(SchemaStorage),
-    ]
+    ];
+    if learns {
+        services.push(Box::new(SchemaLearningPartitioner));
+        services.push(Box::new(SchemaLearning { pace: PACE }));
+    }
+    services
 }
+
+/// How often nodes publish what they have learned. Counts are published sooner than they are by default,
+/// so that nobody has to wait for them at the end of a run.
+pub(super) const PACE: Pace =
+    Pace { definition: Duration::from_secs(1), counts: Duration::from_secs(4) };
 
 /// What a process of a node does, until one of its services fails.
 pub(super) async fn run(
@@ -29,6 +42,7 @@ pub(super) async fn run(
     settings: ClientSettings,
     recorder: Recorder,
     directory: Directory,
+    learns: bool,
 ) {
     let Ok(store) = SimStore::open(&boot.disk) else {
         // Whoever watches over the process starts it again.
@@ -38,13 +52,13 @@ pub(super) async fn run(
     boot.net.sim().event(&boot.name, "store", &store.found());
     let transport =
         SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
-    let queries = LocalQueries::new(transport.snapshots(), services());
+    let queries = LocalQueries::new(transport.snapshots(), services(learns));
     let leave = directory.open(boot.node, store, queries).into_future().map(drop).shared();
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
     let settings = temper(boot.net.sim().seed(), &boot.name);
-    let services = services();
+    let services = services(learns);
     let mut running = FuturesUnordered::new();
     for service in &services {
         let run = run_watched(&tap, &**service, &settings, &watch, leave.clone());

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidelog_core::{
     Document, Message, PartitionId, ProblemKind, Topic,
-    message::{Change, EntityPatch, Match},
+    message::{self, Change, EntityPatch, Match},
 };
 
 use super::LogView;
@@ -43,7 +43,7 @@ fn of_patch(offset: u64, time_ms: u64, patch: &EntityPatch) -> Asked {
         }),
         entity: patch.entity.as_str().into(),
         action: action(&patch.request.change),
-        condition: condition(patch),
+        condition: condition_of(&patch.request.condition),
     }
 }
 
@@ -61,8 +61,7 @@ fn action(change: &Change) -> Action {
 }
 
 /// The workload has no other conditions than those that the model knows.
-fn condition(patch: &EntityPatch) -> Condition {
-    let condition = &patch.request.condition;
+pub(super) fn condition_of(condition: &message::Condition) -> Condition {
     match (&condition.matches, &condition.none_match) {
         (None, None) => Condition::None,
         (Some(Match::Any), None) => Condition::Exists,
@@ -82,7 +81,8 @@ pub(crate) fn value(document: &Document) -> Value {
     parsed(document.as_str())
 }
 
-fn parsed(text: &str) -> Value {
+/// A text of the log as JSON.
+pub(crate) fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error}"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Condition, Effect, Refusal, Reply, State};
+use super::{Action, Condition, Effect, Refusal, Reply, State, clients::Clients};
 use crate::history::Name;
 
 /// A request as it stands in the log.
@@ -73,14 +73,8 @@ pub enum Told {
     NotDone(&'static str),
 }
 
-/// Task time after a first sending from which on a part is refused.
-const EXPIRES_AFTER_MS: u64 = 12 * 3_600_000;
-
 /// Task time for which an idempotency key is kept.
 pub const KEY_KEPT_FOR_MS: u64 = 24 * 3_600_000;
-
-/// How many numbers may lie between a request and the first one of its client without an outcome.
-const AHEAD_MAX: u64 = 16_384;
 
 /// Carries the requests of one partition out.
 #[must_use]
@@ -96,17 +90,8 @@ pub fn fold(asked: &[Asked]) -> Folded {
 struct World {
     folded: Folded,
     states: BTreeMap<Box<str>, State>,
-    clients: BTreeMap<Box<str>, Client>,
+    clients: Clients,
     keys: BTreeMap<Box<str>, Keyed>,
-    task_time_ms: u64,
-}
-
-/// How far a client is.
-#[derive(Clone, Default)]
-struct Client {
-    first_incomplete: u64,
-    /// The lowest number that was too far ahead.
-    barred_from: Option<u64>,
 }
 
 /// What was asked for first under a key.
@@ -126,48 +111,28 @@ impl Keyed {
 
 impl World {
     fn take(&mut self, request: &Asked) {
-        self.task_time_ms = self.task_time_ms.max(request.time_ms);
+        self.clients.time_is(request.time_ms);
         if self.folded.outcomes.contains_key(&request.name) {
             return;
         }
-        let told = match self.refused(request) {
+        let Asked { name, first_incomplete, first_sent_ms, .. } = request;
+        let told = match self.clients.refused(name, *first_incomplete, *first_sent_ms) {
             Some(why) => Told::NotDone(why),
             None => self.carry_out_under_key(request),
         };
         self.folded.outcomes.insert(request.name.clone(), told);
     }
 
-    /// Why a request is not carried out whatever it asks for, if it is not. One that has expired says
-    /// nothing about its client.
-    fn refused(&mut self, request: &Asked) -> Option<&'static str> {
-        let Name { client, number, .. } = &request.name;
-        let client = self.clients.entry(client.clone()).or_default();
-        let first_incomplete = request.first_incomplete.max(client.first_incomplete);
-        let is_stale = *number < first_incomplete;
-        if !is_stale && self.task_time_ms.saturating_sub(request.first_sent_ms) > EXPIRES_AFTER_MS {
-            return Some("expired");
-        }
-        client.first_incomplete = first_incomplete;
-        if is_stale {
-            return Some("stale");
-        }
-        let is_ahead = number - first_incomplete > AHEAD_MAX;
-        if !is_ahead && client.barred_from.is_none_or(|barred| *number < barred) {
-            return None;
-        }
-        client.barred_from = client.barred_from.into_iter().chain([*number]).min();
-        Some("too far ahead")
-    }
-
     fn carry_out_under_key(&mut self, request: &Asked) -> Told {
         let Some((key, fingerprint)) = &request.key else { return self.carry_out(request) };
-        let known = self.keys.get(key).filter(|known| !known.is_over(request, self.task_time_ms));
+        let known =
+            self.keys.get(key).filter(|known| !known.is_over(request, self.clients.task_time_ms()));
         match known {
             Some(known) if known.fingerprint == *fingerprint => known.told.clone(),
             Some(_) => Told::NotDone("key reused"),
             None => {
                 let told = self.carry_out(request);
-                let (fingerprint, made_ms) = (fingerprint.clone(), self.task_time_ms);
+                let (fingerprint, made_ms) = (fingerprint.clone(), self.clients.task_time_ms());
                 self.keys.insert(key.clone(), Keyed { fingerprint, made_ms, told: told.clone() });
                 told
             }
@@ -195,6 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::clients::AHEAD_MAX;
 
     #[test]
     fn a_request_seen_again_changes_nothing() {

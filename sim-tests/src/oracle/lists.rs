@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use tidelog_core::Topic;
 
 use super::Oracle;
-use crate::{log::asked, model::fold, observed::Observed, violation::Violation};
+use crate::{
+    log::asked, model::fold, observed::Observed, violation::Violation, workload::COLLECTION,
+};
 
 pub(super) const ORACLE: Oracle = Oracle {
     name: "lists",
@@ -33,12 +35,19 @@ fn with_entities(observed: &Observed) -> BTreeSet<Box<str>> {
     for (partition, _) in observed.log.partitions(Topic::EntityPatches) {
         for (entity, steps) in fold(&asked(&observed.log, partition)).steps {
             let is_there = steps.last().is_some_and(|step| step.after.value.is_some());
-            if let (true, Some((zone, _))) = (is_there, entity.rsplit_once('/')) {
+            if let (true, Some((zone, _))) =
+                (is_there && is_of_all(&entity), entity.rsplit_once('/'))
+            {
                 zones.insert(zone.into());
             }
         }
     }
     zones
+}
+
+/// Whether an entity is in the collection whose zones are listed.
+fn is_of_all(entity: &str) -> bool {
+    entity.strip_prefix(COLLECTION).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -103,8 +103,12 @@ fn answers(observed: &Observed, outcomes: &BTreeMap<Name, Told>) -> Vec<Violatio
     found
 }
 
-fn is_told(response: &PartialResponse, told: &Told) -> bool {
+/// Whether an answer is what was to be told.
+pub(super) fn is_told(response: &PartialResponse, told: &Told) -> bool {
     match (&response.answer.outcome, told) {
+        (Outcome::Read(at), Told::Done { effect, revision, .. }) => {
+            *effect == Effect::Read && at.0 == *revision
+        }
         (Outcome::Created(at), Told::Done { effect, revision, .. }) => {
             *effect == Effect::Created && at.0 == *revision
         }
@@ -122,7 +126,7 @@ fn is_told(response: &PartialResponse, told: &Told) -> bool {
     }
 }
 
-fn name(response: &PartialResponse) -> Name {
+pub(super) fn name(response: &PartialResponse) -> Name {
     Name {
         client: response.request.name.client.to_string().into(),
         number: response.request.name.number,

@@ -16,7 +16,7 @@ use super::{
 /// Wakes at once while there is a walk to be made.
 pub(super) fn wake(state: &State<'_>) -> Option<Wake> {
     first(state)?;
-    Some(Wake { at: state.task_time(), reason: "documents that schemas are to be learned from" })
+    Some(Wake::at_once("documents that schemas are to be learned from"))
 }
 
 /// Goes on with the first walk: sends a chunk of documents, or says that there are no more.

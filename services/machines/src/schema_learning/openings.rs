@@ -51,7 +51,7 @@ pub(super) fn is_open(state: &State<'_>, collection: &CollectionId, epoch: Revis
 /// Wakes at once while a database has collections that were not looked at.
 pub(super) fn wake(state: &State<'_>) -> Option<Wake> {
     first(state)?;
-    Some(Wake { at: state.task_time(), reason: "collections whose documents have all been read" })
+    Some(Wake::at_once("collections whose documents have all been read"))
 }
 
 /// Looks at some more collections of a database whose walks have ended.

@@ -21,7 +21,7 @@ pub(super) fn schedule(
     collection: &CollectionId,
     learner: Learner,
 ) {
-    let at = state.task_time().max(learner.looked_at.plus(pace.definition));
+    let at = learner.looked_at.plus(pace.definition);
     if learner.due.is_none_or(|due| at < due) {
         set_due(state, collection, learner, Some(at));
     }
@@ -68,11 +68,14 @@ fn look_at(
     state: &mut State<'_>,
     effects: &mut Effects,
 ) {
-    learner.looked_at = now;
+    // The times that are kept are those of whoever reads them, on another node perhaps, whose clock is
+    // right: a clock that is ahead must put nothing off there.
+    let stamp = now.min(state.task_time().plus(pace.definition).plus(pace.counts));
+    learner.looked_at = stamp;
     let model: Model = state.get(&MODELS, collection).unwrap_or_default();
     let definition = fingerprint(&model.definition(Notes::Without));
     let whole = model.definition(Notes::With);
-    let published = Published { definition, whole: fingerprint(&whole), at: now };
+    let published = Published { definition, whole: fingerprint(&whole), at: stamp };
     let counts_at = match learner.published {
         Some(last) if last.definition == definition && last.whole == published.whole => {
             return set_due(state, collection, learner, None);
@@ -90,7 +93,7 @@ fn look_at(
         epoch: learner.epoch,
         number: learner.number,
         definition: whole,
-        time: now,
+        time: stamp,
     }));
     set_due(state, collection, learner, None);
 }

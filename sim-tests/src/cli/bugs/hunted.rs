@@ -60,6 +60,18 @@ const APART: u64 = 1_000_000;
 const SCENARIO: &str = "cluster";
 const CALM: &str = "calm";
 
+/// Where schemas are learned in every seed.
+const SCHEMAS: &str = "schemas";
+
+/// What judges schemas, and nothing else.
+const OF_SCHEMAS: [&str; 3] = ["learned", "settles", "statements"];
+
+/// The scenario in which a bug is hunted: one of schemas shows in a part of all seeds alone.
+fn scenario_of(bug: &Bug) -> &'static str {
+    let is_of_schemas = bug.oracles().iter().all(|oracle| OF_SCHEMAS.contains(&&**oracle));
+    if is_of_schemas { SCHEMAS } else { SCENARIO }
+}
+
 impl Hunter {
     /// This program is the one without a bug.
     pub(super) fn new(jobs: u64) -> Result<Self, WrongCall> {
@@ -79,7 +91,7 @@ impl Hunter {
         let mut finds = Vec::new();
         for run in 0..args.runs {
             let from = base.wrapping_add(run * APART);
-            finds.extend(self.find(program, from, args.limit, SCENARIO)?);
+            finds.extend(self.find(program, from, args.limit, scenario_of(bug))?);
         }
         score.take(args.runs, &finds, &bug.oracles());
         if args.calm > 0 {

@@ -46,6 +46,7 @@ impl Actor {
                 self.list(step.number, *zone, *page, *with_positions).await;
             }
             What::Spoil { entity } => self.spoil(step.number, *entity).await,
+            What::Schema(schema) => self.schema(step.number, schema).await,
             What::Odd(odd) => self.odd(step.number, *odd).await,
             What::Restart => unreachable!("a restart waits for nothing"),
         }
@@ -259,7 +260,7 @@ impl Actor {
         }
     }
 
-    fn positions(&self, with_positions: bool) -> Positions {
+    pub(super) fn positions(&self, with_positions: bool) -> Positions {
         let life = self.life();
         let known = life.as_ref().filter(|_| with_positions);
         known.map_or_else(Positions::default, |life| life.positions.clone())
@@ -294,7 +295,7 @@ impl Actor {
 const ENTITIES_MAX: u32 = 64;
 
 /// Waits for an answer, and asks again as the same request where none has come.
-async fn patiently<A>(
+pub(super) async fn patiently<A>(
     driver: &Driver,
     call: &mut Call<A>,
     patience_ms: u64,
@@ -314,10 +315,10 @@ fn found(revision: u64, value: &tidelog_core::Document) -> Outcome {
     Outcome::Done { effect: Effect::Read, revision, value }
 }
 
-fn name(id: &RequestId, part: u32) -> Name {
+pub(super) fn name(id: &RequestId, part: u32) -> Name {
     Name { client: id.name.client.to_string().into(), number: id.name.number, part }
 }
 
-fn place(position: Position) -> Place {
+pub(super) fn place(position: Position) -> Place {
     Place { partition: position.partition.0, offset: position.offset.0 }
 }

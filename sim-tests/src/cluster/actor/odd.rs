@@ -100,7 +100,7 @@ impl Actor {
         }
     }
 
-    async fn one(&self, id: &str, request: PartRequest, with: With) {
+    pub(super) async fn one(&self, id: &str, request: PartRequest, with: With) {
         let Some(driver) = self.driver() else { return };
         let mut call = driver.request(id.parse().expect("an entity's id"), request, with);
         let _ = call.answer(driver.now().plus(PATIENCE)).await;
@@ -164,7 +164,7 @@ impl Actor {
         self.record(&Message::PartialResponse(response))
     }
 
-    fn record(&self, message: &Message) -> Append {
+    pub(super) fn record(&self, message: &Message) -> Append {
         let key = message.key();
         let partition = self.0.world.settings.layout.partition(key);
         let key = Bytes::copy_from_slice(key.as_bytes());
@@ -177,13 +177,13 @@ impl Actor {
         }
     }
 
-    async fn append(&self, records: Vec<Append>) -> Vec<AppendOutcome> {
+    pub(super) async fn append(&self, records: Vec<Append>) -> Vec<AppendOutcome> {
         let client = self.life().as_ref().map(|life| life.client.clone());
         let Some(client) = client else { return Vec::new() };
         client.append(records).await
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.driver().map_or(Timestamp::ZERO, |driver| driver.now())
     }
 }
@@ -206,7 +206,12 @@ fn patch(name: &str, number: u64, first_incomplete: u64, first_sent: Timestamp) 
     })
 }
 
-fn origin(name: &str, number: u64, first_incomplete: u64, first_sent: Timestamp) -> Origin {
+pub(super) fn origin(
+    name: &str,
+    number: u64,
+    first_incomplete: u64,
+    first_sent: Timestamp,
+) -> Origin {
     let client = ClientId::new(name, 0).expect("a segment");
     let name = RequestName { client, number };
     Origin { name, first_incomplete, first_sent, user: None, device: None }

@@ -44,7 +44,7 @@ fn it_wakes_for_what_is_due_and_for_nothing_else() {
     }
     assert_eq!(
         wakes.join(" "),
-        "- - - - - 1005 - - 2005 2005 - 3010 32010 - - - - 40000 - - - - 50008 - -"
+        "- - - - - 1000 - - 2005 2005 - 3010 32010 - - - - 0 - - - - 33011 - -"
     );
     assert_eq!(harness.count(TableId::LearnersDue), 0);
     assert_eq!(harness.count(TableId::Openings), 0);
@@ -116,4 +116,20 @@ fn ended(scope: LearningScope, epoch: u64, partition: u32) -> Message {
         epoch: Revision(epoch),
         partition: PartitionId(partition),
     })
+}
+
+/// What was wrong: what a node had looked at whose clock was an hour ahead was looked at by the next one an
+/// hour later.
+#[test]
+fn a_clock_that_is_ahead_puts_nothing_off() {
+    let mut harness = Harness::new(LEARNER);
+    let steps = steps();
+    let (open, rest) = steps.split_at(6);
+    for (offset, step) in (0..).zip(open) {
+        harness.step(offset, step);
+    }
+    harness.step(6, &timeout(3_600_000));
+    harness.step(7, &rest[2]);
+    let wake = harness.wake().expect("something was learned");
+    assert!(wake.at <= at(1_005 + 32_000), "{}", wake.at);
 }
