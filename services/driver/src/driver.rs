@@ -1,5 +1,6 @@
 //! The handle through which everything is asked.
 
+mod pages;
 mod queries;
 mod schemas;
 mod typed;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     /// What the responses to this client are partitioned by.
     prefix: String,
     tokens: AtomicU64,
+    pages: pages::Pages,
 }
 
 impl Driver {
@@ -62,7 +64,14 @@ impl Driver {
         let layout = client.layout();
         let prefix = options.prefix.clone();
         let (handle, connection) = Connection::new(client, options)?;
-        let shared = Shared { handle, queries, layout, prefix, tokens: AtomicU64::new(0) };
+        let shared = Shared {
+            handle,
+            queries,
+            layout,
+            prefix,
+            tokens: AtomicU64::new(0),
+            pages: pages::Pages::default(),
+        };
         Ok((Self { shared: Arc::new(shared) }, connection))
     }
 

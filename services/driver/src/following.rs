@@ -1,11 +1,11 @@
 //! Being told that something has happened, without asking again and again.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{self, Either};
 use tidelog_core::{
     DeviceId, PartitionId, Position, Timestamp, Topic, ZoneId,
-    query::{ChangeView, FeedView, NotificationsView},
+    query::{FeedView, NotificationsView},
 };
 
 use crate::{connection::Seen, driver::Driver, error::Error};
@@ -60,13 +60,8 @@ pub struct ZoneTail {
 /// What a [`ZoneTail`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ZoneEvent {
-    /// The next changes, without gaps.
-    Changes {
-        /// What tells the feed from that of the same zone in another log.
-        feed: u64,
-        /// The changes.
-        changes: Vec<ChangeView>,
-    },
+    /// The next changes, without gaps: those of a part of the feed, which others may have too.
+    Changes(Arc<FeedView>),
     /// All changes have been told that there are, and those that come will be.
     UpToDate {
         /// What tells the feed from that of the same zone in another log.
@@ -106,7 +101,7 @@ impl ZoneTail {
             }
             let deadline = self.driver.now().plus(ASKED_WITHIN);
             let (driver, zone) = (&self.driver, &self.zone);
-            let view = driver.changes(zone, self.after, PAGE, self.at_least, deadline).await?;
+            let view = driver.shared_changes(zone, self.after, self.at_least, deadline).await?;
             if let Some(event) = self.take(view) {
                 return Ok(Some(event));
             }
@@ -119,8 +114,8 @@ impl ZoneTail {
         }
     }
 
-    fn take(&mut self, view: FeedView) -> Option<ZoneEvent> {
-        let FeedView { feed, oldest, last, changes } = view;
+    fn take(&mut self, view: Arc<FeedView>) -> Option<ZoneEvent> {
+        let FeedView { feed, oldest, last, ref changes } = *view;
         let next = self.after.map_or(oldest, |after| after.saturating_add(1));
         if next < oldest {
             self.after = Some(oldest - 1);
@@ -129,7 +124,7 @@ impl ZoneTail {
         }
         if let Some(change) = changes.last() {
             self.after = Some(change.sequence);
-            return Some(ZoneEvent::Changes { feed, changes });
+            return Some(ZoneEvent::Changes(view));
         }
         self.after = Some(next - 1);
         std::mem::take(&mut self.is_behind).then_some(ZoneEvent::UpToDate { feed, last })
@@ -180,9 +175,6 @@ impl DeviceTail {
         }
     }
 }
-
-/// Changes that are asked for at once.
-const PAGE: usize = 1_000;
 
 /// How long a task may take to answer.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);

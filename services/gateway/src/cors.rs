@@ -86,8 +86,8 @@ fn preflight() -> Response {
 }
 
 /// What a page may send.
-const ALLOWED: &str =
-    "Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Tidelog-Position, traceparent";
+const ALLOWED: &str = "Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Tidelog-Position, Tidelog-User, \
+     Tidelog-Device, Last-Event-ID, traceparent";
 
 /// What a page may read.
 const EXPOSED: &str =

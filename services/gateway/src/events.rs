@@ -14,12 +14,9 @@ use crate::{closing::Closing, failure::Failure, headers::single, json::Json};
 
 /// Where the events of a stream come from.
 pub(crate) trait Events: Send + 'static {
-    /// Waits for the next events, a heartbeat long at most, and writes them; where none came it writes
-    /// none. An error ends the stream: its reader connects again, and says how far it is.
-    fn next(
-        &mut self,
-        text: &mut EventText,
-    ) -> impl Future<Output = Result<(), tidelog_driver::Error>> + Send;
+    /// Waits for the next events, a heartbeat long at most, and gives their text; where none came it is
+    /// empty. An error ends the stream: its reader connects again, and says how far it is.
+    fn next(&mut self) -> impl Future<Output = Result<Bytes, tidelog_driver::Error>> + Send;
 }
 
 /// Events while they are written.
@@ -34,6 +31,10 @@ impl EventText {
         }
         self.0.extend_from_slice(&data.into_bytes());
         self.0.extend_from_slice(b"\n\n");
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0.into()
     }
 }
 
@@ -65,12 +66,11 @@ pub(crate) fn respond(events: impl Events, first: EventText, closing: Closing) -
         if let Some(bytes) = ready.pop_front() {
             return Some((Ok::<_, Infallible>(bytes), Some((events, ready, closing))));
         }
-        let mut text = EventText::default();
-        match closing.or(events.next(&mut text)).await {
-            Some(Ok(())) if text.0.is_empty() => {
+        match closing.or(events.next()).await {
+            Some(Ok(text)) if text.is_empty() => {
                 Some((Ok(HEARTBEAT), Some((events, ready, closing))))
             }
-            Some(Ok(())) => Some((Ok(text.0.into()), Some((events, ready, closing)))),
+            Some(Ok(text)) => Some((Ok(text), Some((events, ready, closing)))),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a stream of events ends");
                 None

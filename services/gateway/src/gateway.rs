@@ -22,6 +22,7 @@ use crate::{
     keys::Keys,
     limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX},
     problem::Kind,
+    rendered::Rendered,
     settings::Settings,
 };
 
@@ -38,6 +39,7 @@ struct Shared {
     bodies: Budget,
     answers: Budget,
     closing: Closing,
+    rendered: Rendered,
 }
 
 impl Gateway {
@@ -45,7 +47,17 @@ impl Gateway {
         let bodies = Budget::of_requests(settings.bodies_bytes_max);
         let answers = Budget::of_answers(settings.answers_bytes_max);
         let (keys, highest) = (Keys::default(), Highest::new(driver.layout()));
-        Self(Arc::new(Shared { driver, settings, keys, highest, bodies, answers, closing }))
+        let rendered = Rendered::default();
+        Self(Arc::new(Shared {
+            driver,
+            settings,
+            keys,
+            highest,
+            bodies,
+            answers,
+            closing,
+            rendered,
+        }))
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -73,6 +85,11 @@ impl Gateway {
     /// Whether the gateway is about to stop.
     pub(crate) fn closing(&self) -> &Closing {
         &self.0.closing
+    }
+
+    /// Events that were written for one reader, and are the same for others.
+    pub(crate) fn rendered(&self) -> &Rendered {
+        &self.0.rendered
     }
 
     /// Has the body of an answer to a read count among those that have not been taken.

@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod media;
 pub(crate) mod position;
 pub(crate) mod prefer;
+pub(crate) mod sender;
 pub(crate) mod trace;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};

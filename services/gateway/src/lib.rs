@@ -61,6 +61,7 @@ mod origin;
 mod path;
 mod problem;
 mod readiness;
+mod rendered;
 mod respond;
 mod routes;
 mod send;

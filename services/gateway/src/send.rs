@@ -12,7 +12,7 @@ use crate::{
     answered::Told,
     failure::Failure,
     gateway::Gateway,
-    headers::{key::idempotency_key, prefer::Prefer, trace::trace},
+    headers::{key::idempotency_key, prefer::Prefer, sender::Sender, trace::trace},
     keys::{Turn, in_flight},
     respond,
 };
@@ -25,6 +25,7 @@ pub(crate) struct Manner {
     /// How it may be sent again if it gets no answer.
     pub again: Again,
     trace: Option<TraceContext>,
+    sender: Sender,
 }
 
 impl Manner {
@@ -42,7 +43,8 @@ impl Manner {
             fingerprint: fields(),
         });
         let again = if key.is_some() { Again::UnderKey } else { again };
-        Ok(Self { prefer: Prefer::read(headers), key, again, trace: trace(headers) })
+        let (prefer, sender) = (Prefer::read(headers), Sender::read(headers)?);
+        Ok(Self { prefer, key, again, trace: trace(headers), sender })
     }
 
     /// How the driver is to send it. `is_known` says that the document is known without the answer.
@@ -54,7 +56,8 @@ impl Manner {
             wants_value: !(is_known || self.prefer.is_minimal()),
             remember: self.prefer.patience().is_some(),
             trace: self.trace,
-            ..With::default()
+            user: self.sender.user.clone(),
+            device: self.sender.device.clone(),
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send +
         Box::new(ChangesInZone),
         Box::new(ZoneWatch { feed_changes: settings.feed_changes, ..ZoneWatch::default() }),
         Box::new(Coalescing::default()),
-        Box::new(DeviceKeeper::default()),
+        Box::new(DeviceKeeper { lease: settings.device_lease }),
         Box::new(ChangeStream),
     ]
 }

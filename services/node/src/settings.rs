@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use cluster::{ClusterError, ClusterSettings, Password, SaslMechanism};
-pub(crate) use duration::parse_duration;
+pub(crate) use duration::{parse_duration, parse_lease};
 pub(crate) use layer::{Layer, SettingsError, environment_says, file_says};
 
 /// How a node runs.
@@ -34,6 +34,8 @@ pub(crate) struct ServeSettings {
     pub(crate) usage_interval: Duration,
     /// How many changes of each zone are kept at least.
     pub(crate) feed_changes: u64,
+    /// After how long without a sign of life a device is forgotten.
+    pub(crate) device_lease: Duration,
     /// Whether what changes is written for connectors, too.
     pub(crate) change_stream: bool,
     /// Which events are logged, as an env filter of `tracing`.
@@ -68,6 +70,7 @@ impl Default for ServeSettings {
             schema_interval: Duration::from_secs(1),
             usage_interval: Duration::from_secs(30),
             feed_changes: tidelog_core::limits::FEED_CHANGES_DEFAULT,
+            device_lease: tidelog_core::limits::DEVICE_LEASE_DEFAULT,
             change_stream: false,
             log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn,librdkafka=error".to_owned(),
             log_format: LogFormat::Text,
@@ -96,6 +99,7 @@ impl ServeSettings {
         set(&mut self.schema_interval, layer.schema_interval);
         set(&mut self.usage_interval, layer.usage_interval);
         set(&mut self.feed_changes, layer.feed_changes);
+        set(&mut self.device_lease, layer.device_lease);
         set(&mut self.change_stream, layer.change_stream);
         set(&mut self.log, layer.log);
         set(&mut self.log_format, layer.log_format);

@@ -89,3 +89,64 @@ impl Followed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidelog_core::{Timestamp, port::Record};
+
+    use super::{
+        super::reader::{Begin, Reader},
+        *,
+    };
+
+    const TOPIC: Topic = Topic::ZoneChanges;
+    const PARTITION: PartitionId = PartitionId(3);
+
+    #[test]
+    fn who_follows_is_told_once_nothing_can_be_missed_and_of_what_comes_then() {
+        let mut following = Following::default();
+        let (is_new, mut eu) = follow(&mut following, "shop/orders/eu");
+        assert!(is_new);
+        let (is_new, mut us) = follow(&mut following, "shop/orders/us");
+        assert!(!is_new, "the partition is read already");
+        assert!(eu.try_recv().is_err(), "it is not known yet from where on");
+        assert!(following.take(&step(true, &[])));
+        let (eu, us) = (eu.try_recv().expect("it is"), us.try_recv().expect("it is"));
+        assert!(following.take(&step(false, &[("shop/orders/eu", 7), ("shop/users/eu", 8)])));
+        assert_eq!((*eu.borrow(), *us.borrow()), (Some(Offset(7)), None));
+        let (_, mut late) = follow(&mut following, "shop/orders/eu");
+        let late = late.try_recv().expect("it is known from where on");
+        assert!(late.has_changed().is_ok_and(|has| !has), "what came before is not told");
+    }
+
+    #[test]
+    fn what_nobody_follows_any_more_is_read_no_more() {
+        let mut following = Following::default();
+        let (_, eu) = follow(&mut following, "shop/orders/eu");
+        assert!(following.take(&step(true, &[])));
+        drop(eu);
+        assert!(!following.take(&step(false, &[])));
+        let (is_new, _) = follow(&mut following, "shop/orders/eu");
+        assert!(is_new, "it is read anew");
+    }
+
+    fn follow(following: &mut Following, key: &str) -> (bool, oneshot::Receiver<Seen>) {
+        let (reply, told) = oneshot::channel();
+        let follow = Follow { topic: TOPIC, partition: PARTITION, key: key.into(), reply };
+        (following.add(follow), told)
+    }
+
+    fn step(has_located: bool, records: &[(&'static str, u64)]) -> Step {
+        let record = |(key, offset): &(&'static str, u64)| Record {
+            offset: Offset(*offset),
+            time: Timestamp::ZERO,
+            key: Bytes::from_static(key.as_bytes()),
+            payload: Bytes::new(),
+            trace: None,
+        };
+        let records = records.iter().map(record).collect();
+        let reader = Reader::new(TOPIC, PARTITION, Begin::AtEnd);
+        Step { reader, records, has_located, has_caught_up: false }
+    }
+}

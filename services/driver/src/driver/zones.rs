@@ -1,5 +1,7 @@
 //! Zones as they change, devices, and what those have not read.
 
+use std::sync::Arc;
+
 use tidelog_core::{
     DatabaseId, DeviceId, EntityId, Message as Record, Position, Problem, ProblemKind, ServiceName,
     Subscription, Timestamp, Topic, UserDevice, UserId, ZoneId,
@@ -51,6 +53,25 @@ impl Driver {
             return Err(another_question());
         };
         Ok(view)
+    }
+
+    /// The same for one of many who read the same feed at the same time: only one of those asks who are
+    /// after the same. What nobody has waited for yet is not told by a part that is not full: such a one is
+    /// asked for anew, unless it is known which record it is to hold.
+    pub(crate) async fn shared_changes(
+        &self,
+        zone: &ZoneId,
+        after: Option<u64>,
+        at_least: Option<Position>,
+        deadline: Timestamp,
+    ) -> Result<Arc<FeedView>, Error> {
+        let ask = || self.changes(zone, after, PAGE_ITEMS_MAX, at_least, deadline);
+        let name = (zone.clone(), after, at_least);
+        let view = self.shared.pages.shared(name, ask()).await?;
+        if at_least.is_some() || view.changes.len() == PAGE_ITEMS_MAX {
+            return Ok(view);
+        }
+        ask().await.map(Arc::new)
     }
 
     /// Tells of each change of a zone from when this returns on: that there is one, not what it is.

@@ -1,8 +1,9 @@
 //! The change feed of a zone: in pages, with waiting, or as a stream of events.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
+use bytes::Bytes;
 use tidelog_core::{
     Timestamp, ZoneId,
     limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX},
@@ -126,11 +127,10 @@ async fn page(gateway: &Gateway, zone: ZoneId, since: Since, wanted: &Wanted) ->
     if told.changes.is_empty() && !wanted.wait.is_zero() {
         let tail = ZoneTail::new(driver.clone(), zone.clone(), Some(place.after));
         let until = driver.now().plus(wanted.wait);
-        if let Some((feed, changes)) = wait(gateway, tail, until).await? {
-            place.feed = feed;
-            let last = changes.last().map_or(last, |change| change.sequence);
-            told = Told { changes, last };
-            told.changes.truncate(wanted.limit);
+        if let Some(view) = wait(gateway, tail, until).await? {
+            place.feed = view.feed;
+            let changes = view.changes.iter().take(wanted.limit).cloned().collect();
+            told = Told { changes, last: view.last };
         }
     }
     let next = told.changes.last().map_or(place.after, |change| change.sequence);
@@ -159,11 +159,11 @@ async fn wait(
     gateway: &Gateway,
     mut tail: ZoneTail,
     until: Timestamp,
-) -> Result<Option<(u64, Vec<ChangeView>)>, Failure> {
+) -> Result<Option<Arc<FeedView>>, Failure> {
     loop {
         let Some(next) = gateway.closing().or(tail.next(until)).await else { return Ok(None) };
         match next? {
-            Some(ZoneEvent::Changes { feed, changes }) => return Ok(Some((feed, changes))),
+            Some(ZoneEvent::Changes(view)) => return Ok(Some(view)),
             Some(ZoneEvent::UpToDate { .. }) => {}
             // So much has come in a moment that some of it is gone: the next call says so.
             Some(ZoneEvent::Gap { .. }) | None => return Ok(None),
@@ -185,9 +185,9 @@ async fn documents(
 }
 
 async fn stream(gateway: &Gateway, zone: ZoneId, since: Since) -> Answer {
-    let driver = gateway.driver().clone();
+    let driver = gateway.driver();
     // The changes themselves are asked for again, by the stream.
-    let (view, place, standing) = locate(&driver, &zone, &since, 1, gateway.deadline()).await?;
+    let (view, place, standing) = locate(driver, &zone, &since, 1, gateway.deadline()).await?;
     let mut first = EventText::default();
     let mut after = place.after;
     if standing == Standing::Expired {
@@ -197,42 +197,56 @@ async fn stream(gateway: &Gateway, zone: ZoneId, since: Since) -> Answer {
         first.event("reset", &Token::print(&zone, place.feed, after), data);
     }
     let tail = ZoneTail::new(driver.clone(), zone.clone(), Some(after));
-    let events = ZoneEvents { driver, zone, tail };
+    let events = ZoneEvents { gateway: gateway.clone(), zone, tail };
     Ok(events::respond(events, first, gateway.closing().clone()))
 }
 
 /// The changes of a zone as events.
 struct ZoneEvents {
-    driver: Driver,
+    gateway: Gateway,
     zone: ZoneId,
     tail: ZoneTail,
 }
 
 impl Events for ZoneEvents {
-    async fn next(&mut self, text: &mut EventText) -> Result<(), Error> {
-        let until = self.driver.now().plus(HEARTBEAT_AFTER);
-        match self.tail.next(until).await? {
-            Some(ZoneEvent::Changes { feed, changes }) => {
-                for change in &changes {
-                    let mut data = Json::with_capacity(160);
-                    write_change(&mut data, change);
-                    data.raw("}");
-                    text.event("change", &Token::print(&self.zone, feed, change.sequence), data);
-                }
-            }
-            Some(ZoneEvent::UpToDate { feed, last }) => {
-                let mut data = Json::with_capacity(32);
+    async fn next(&mut self) -> Result<Bytes, Error> {
+        let until = self.gateway.driver().now().plus(HEARTBEAT_AFTER);
+        let Some(event) = self.tail.next(until).await? else { return Ok(Bytes::new()) };
+        let mut text = EventText::default();
+        let mut data = Json::with_capacity(48);
+        match event {
+            ZoneEvent::Changes(view) => return Ok(self.changes(&view)),
+            ZoneEvent::UpToDate { feed, last } => {
                 data.raw(r#"{"sequence":"#).number(last).raw("}");
                 text.event("up-to-date", &Token::print(&self.zone, feed, last), data);
             }
-            Some(ZoneEvent::Gap { feed, first, last }) => {
-                let mut data = Json::with_capacity(48);
+            ZoneEvent::Gap { feed, first, last } => {
                 data.raw(r#"{"first":"#).number(first).raw(r#","last":"#).number(last).raw("}");
                 text.event("gap", &Token::print(&self.zone, feed, last), data);
             }
-            None => {}
         }
-        Ok(())
+        Ok(text.into_bytes())
+    }
+}
+
+impl ZoneEvents {
+    /// The text of changes, which is the same for all who read them.
+    fn changes(&self, view: &FeedView) -> Bytes {
+        let (Some(first), Some(last)) = (view.changes.first(), view.changes.last()) else {
+            return Bytes::new();
+        };
+        let name = (self.zone.clone(), view.feed, first.sequence, last.sequence);
+        self.gateway.rendered().text(name, || {
+            let mut text = EventText::default();
+            for change in &view.changes {
+                let mut data = Json::with_capacity(160);
+                write_change(&mut data, change);
+                data.raw("}");
+                let token = Token::print(&self.zone, view.feed, change.sequence);
+                text.event("change", &token, data);
+            }
+            text.into_bytes()
+        })
     }
 }
 

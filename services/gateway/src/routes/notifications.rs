@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use bytes::Bytes;
 use serde::Deserialize;
 use tidelog_core::{
     DeviceId,
@@ -116,14 +117,15 @@ struct DeviceEvents {
 }
 
 impl Events for DeviceEvents {
-    async fn next(&mut self, text: &mut EventText) -> Result<(), Error> {
+    async fn next(&mut self) -> Result<Bytes, Error> {
         let until = self.driver.now().plus(HEARTBEAT_AFTER);
+        let mut text = EventText::default();
         if let Some(view) = self.tail.next(until).await? {
             let mut data = Json::with_capacity(64 + 160 * view.zones.len());
             write(&mut data, &view);
             text.event("notification", &view.last.to_string(), data);
         }
-        Ok(())
+        Ok(text.into_bytes())
     }
 }
 

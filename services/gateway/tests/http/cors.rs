@@ -58,7 +58,14 @@ fn a_preflight_is_answered() {
         let answer =
             answer.has("access-control-allow-methods", "GET, HEAD, PUT, POST, PATCH, DELETE");
         let headers = answer.header("access-control-allow-headers").expect("a list").to_lowercase();
-        for name in ["content-type", "if-match", "idempotency-key", "prefer", "tidelog-position"] {
+        for name in [
+            "content-type",
+            "if-match",
+            "idempotency-key",
+            "prefer",
+            "tidelog-position",
+            "tidelog-device",
+        ] {
             assert!(headers.contains(name), "{name}");
         }
     });

@@ -94,6 +94,29 @@ fn a_device_is_told_what_it_asked_for_until_it_has_read_it() {
 }
 
 #[test]
+fn a_device_is_not_told_of_its_own_changes_where_it_does_not_want_to_be() {
+    script(async |shop| {
+        let body = r#"{"zone":"shop/orders/eu","own_changes":false}"#;
+        shop.put(SUBSCRIPTION, body).await.is(201);
+        settle(&shop, 1).await;
+        let path = "/v1/entities/shop/orders/eu/1";
+        shop.put(path, "1").with("tidelog-device", "phone").await.is(201);
+        let parts = r#"{"parts":[{"op":"replace","entity":"shop/orders/eu/1","value":2}]}"#;
+        let batch = shop.post("/v1/databases/shop/batch", parts).with("tidelog-device", "phone");
+        batch.await.is(200);
+        shop.put(path, "3")
+            .with("tidelog-device", "tablet")
+            .with("tidelog-user", "ann")
+            .await
+            .is(200);
+        let view = told(&shop, 1).await;
+        assert_eq!((&view["last"], &view["zones"][0]["first"]), (&json!(1), &json!(3)));
+        let bad = shop.put(path, "4").with("tidelog-device", "a b").await;
+        bad.fails(400, "bad-request", "tidelog-device");
+    });
+}
+
+#[test]
 fn who_waits_for_news_is_answered_and_streams_go_on_where_they_were() {
     script(async |shop| {
         shop.put(SUBSCRIPTION, r#"{"zone":"shop/orders/eu"}"#).await.is(201);

@@ -67,28 +67,6 @@ pub(super) fn refusal(patch: &EntityPatch, exists_at: Option<Revision>) -> Optio
     (!holds).then(|| precondition_failed(&patch.entity, exists_at))
 }
 
-/// What is wrong with a document as a subscription, where it is to be one.
-fn subscription_problem(
-    state: &State<'_>,
-    patch: &EntityPatch,
-    before: &EntityRow,
-    document: Option<&Document>,
-) -> Option<Problem> {
-    let document = document.filter(|_| Subscription::is_one(&patch.entity))?;
-    let is_new = before.document.is_none();
-    if is_new && rows::count(state, &patch.entity.zone()) >= SUBSCRIPTIONS_MAX {
-        return Some(Problem::new(
-            ProblemKind::TooLarge,
-            format_args!(
-                "{} has {SUBSCRIPTIONS_MAX} subscriptions in this partition, as many as can be; \
-                 delete some, or subscribe to whole collections",
-                patch.entity.zone()
-            ),
-        ));
-    }
-    Subscription::read(&patch.entity, document).err()
-}
-
 fn publish(
     patch: &EntityPatch,
     kind: UpdateKind,
@@ -113,6 +91,28 @@ fn publish(
         Some(epoch) => Message::MarkedUpdate(MarkedUpdate { update, epoch }),
         None => Message::EntityUpdate(update),
     });
+}
+
+/// What is wrong with a document as a subscription, where it is to be one.
+fn subscription_problem(
+    state: &State<'_>,
+    patch: &EntityPatch,
+    before: &EntityRow,
+    document: Option<&Document>,
+) -> Option<Problem> {
+    let document = document.filter(|_| Subscription::is_one(&patch.entity))?;
+    let is_new = before.document.is_none();
+    if is_new && rows::count(state, &patch.entity.zone()) >= SUBSCRIPTIONS_MAX {
+        return Some(Problem::new(
+            ProblemKind::TooLarge,
+            format_args!(
+                "{} has {SUBSCRIPTIONS_MAX} subscriptions in this partition, as many as can be; \
+                 delete some, or subscribe to whole collections",
+                patch.entity.zone()
+            ),
+        ));
+    }
+    Subscription::read(&patch.entity, document).err()
 }
 
 /// The document after a change; `None` where the change deletes it.

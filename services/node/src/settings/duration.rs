@@ -21,14 +21,32 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads days, as in `60d`, or what [`parse_duration`] reads: at most ten years.
+pub(crate) fn parse_lease(text: &str) -> Result<Duration, String> {
+    let Some(days) = text.trim().strip_suffix('d') else { return parse_duration(text) };
+    let days = days.trim_end().parse().ok().filter(|days| (1..=LEASE_DAYS_MAX).contains(days));
+    let days: u64 = days.ok_or_else(|| format!("there are 1d to {LEASE_DAYS_MAX}d"))?;
+    Ok(Duration::from_millis(days * DAY_MILLIS))
+}
+
 /// What a length of time looks like.
 const EXPECTED: &str = "a time looks like 500ms, 10s, 2m or 1h, above zero and at most 24h";
+
+const LEASE_DAYS_MAX: u64 = 3_650;
 
 const DAY_MILLIS: u64 = 24 * 3_600_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lease_can_have_days() {
+        assert_eq!(parse_lease("60d"), Ok(Duration::from_secs(60 * 86_400)));
+        assert_eq!(parse_lease("90s"), Ok(Duration::from_secs(90)));
+        assert!(parse_lease("0d").is_err_and(|words| words.contains("3650d")));
+        assert!(parse_lease("long").is_err_and(|words| words.contains("24h")));
+    }
 
     #[test]
     fn times_are_read_with_and_without_a_unit() {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use tidelog_core::ServiceName;
 
-use super::{LogFormat, SaslMechanism, parse, parse::of_file, parse_duration};
+use super::{LogFormat, SaslMechanism, parse, parse::of_file, parse_duration, parse_lease};
 
 /// What one place says; what it leaves open, the places below it decide. The keys of the file are
 /// the names of the flags.
@@ -59,6 +59,12 @@ pub(crate) struct Layer {
     #[arg(long, value_name = "COUNT", value_parser = parse::changes)]
     #[serde(deserialize_with = "of_file::changes")]
     pub(crate) feed_changes: Option<u64>,
+
+    /// After how long without a sign of life a device is forgotten, with its subscriptions
+    /// [default: 60d] [env: TIDELOG_DEVICE_LEASE]
+    #[arg(long, value_name = "TIME", value_parser = parse_lease)]
+    #[serde(deserialize_with = "of_file::lease")]
+    pub(crate) device_lease: Option<Duration>,
 
     /// Write what changes to the topic `entity-changes` too, as JSON in Debezium's envelope
     /// [env: TIDELOG_CHANGE_STREAM]
@@ -220,6 +226,7 @@ pub(crate) fn environment_says(
         schema_interval: from.read("TIDELOG_SCHEMA_INTERVAL", parse_duration)?,
         usage_interval: from.read("TIDELOG_USAGE_INTERVAL", parse_duration)?,
         feed_changes: from.read("TIDELOG_FEED_CHANGES", parse::changes)?,
+        device_lease: from.read("TIDELOG_DEVICE_LEASE", parse_lease)?,
         change_stream: from.read("TIDELOG_CHANGE_STREAM", parse::switch)?,
         log: from.read("TIDELOG_LOG", text)?,
         log_format: from.read("TIDELOG_LOG_FORMAT", |text| {

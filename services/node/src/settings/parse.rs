@@ -125,7 +125,7 @@ pub(super) mod of_file {
         Deserialize, Deserializer, ServiceName, SocketAddr, changes_expected, de, is_changes,
         is_partitions, is_replication, list, partitions_expected, replication_expected, text,
     };
-    use crate::settings::parse_duration;
+    use crate::settings::{parse_duration, parse_lease};
 
     type Read<T, D> = Result<Option<T>, D>;
 
@@ -155,6 +155,12 @@ pub(super) mod of_file {
         from: D,
     ) -> Read<Duration, D::Error> {
         text(from, parse_duration)
+    }
+
+    pub(in crate::settings) fn lease<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Read<Duration, D::Error> {
+        text(from, parse_lease)
     }
 
     pub(in crate::settings) fn services<'de, D: Deserializer<'de>>(

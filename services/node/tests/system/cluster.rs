@@ -203,8 +203,13 @@ pub(crate) fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
 fn flags(brokers: &str, prefix: &str) -> Vec<String> {
     let flags = ["--peer-listen", "127.0.0.1:0", "--create-topics", "--partitions", "4"];
     let own = ["--brokers", brokers, "--prefix", prefix];
-    own.into_iter().chain(flags).map(str::to_owned).collect()
+    let services = ["--services", SERVICES];
+    own.into_iter().chain(flags).chain(services).map(str::to_owned).collect()
 }
+
+/// What the tests look at. Each of the others would have its share of the time in which a group is joined.
+const SERVICES: &str = "entity-batch,entity-storage,response-accumulator,schema-storage,\
+                        schema-learning-partitioner,schema-learning";
 
 /// Increments an entity, and again until it is known to have been done once: whoever asks again under the
 /// same key gets the first answer.

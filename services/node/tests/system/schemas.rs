@@ -62,11 +62,14 @@ fn switched_on_with_documents_there_each_is_counted_once_while_writes_go_on() {
         assert_eq!(http.put(learning, r#"{"learning":true}"#).status, 200);
     });
     // Of the first 4,000 each writer has changed 100, deleted 50, and made 100 new ones.
+    let usage =
+        |schema: &Value, field: &str| schema["properties"][field]["x-tidelog"]["count"].clone();
+    // That many there can be before all is learned: what is awaited is all of it.
     let schema = learned(&http, "/v1/collections/shop/orders/schema", |schema| {
-        schema["x-tidelog"]["count"] == 4_000 - 4 * 50 + 4 * 100
+        let count = schema["x-tidelog"]["count"] == 4_000 - 4 * 50 + 4 * 100;
+        count && ["late", "more"].iter().all(|field| usage(schema, field) == 400)
     });
-    let usage = |field: &str| schema["properties"][field]["x-tidelog"]["count"].clone();
-    assert_eq!([usage("n"), usage("late"), usage("more")], [json!(4_200), json!(400), json!(400)]);
+    assert_eq!(usage(&schema, "n"), 4_200);
     assert_eq!(schema["required"], json!(["n"]));
 }
 

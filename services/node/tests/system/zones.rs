@@ -126,6 +126,21 @@ fn what_devices_have_not_read_survives_a_kill() {
 }
 
 #[test]
+fn a_device_that_is_silent_is_forgotten_and_its_subscriptions_with_it() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Node::start_with(data.path(), &["--device-lease=1s"]);
+    let http = node.http();
+    http.provision("shop");
+    let phone = "/v1/users/ann/devices/phone";
+    assert_eq!(http.put(phone, r#"{"databases":["shop"]}"#).status, 201);
+    let subscription = "/v1/entities/shop/$zoneSubscription/phone/1";
+    assert_eq!(http.put(subscription, r#"{"collection":"shop/orders"}"#).status, 201);
+    eventually(|| http.get(subscription).status == 404);
+    assert_eq!(http.get(phone).status, 404);
+    assert_eq!(http.put(phone, "{}").status, 201, "it is new again");
+}
+
+#[test]
 fn the_command_line_watches_a_zone() {
     let data = tempfile::tempdir().expect("a folder");
     let node = Node::start(data.path());
