@@ -3,10 +3,12 @@
 mod place;
 mod request;
 mod segment;
+mod user_device;
 
 pub use place::{CollectionId, DEFAULT_ZONE, DatabaseId, EntityId, ZoneId};
 pub use request::{ClientId, RequestId, RequestName};
 pub use segment::{DeviceId, IdError, UserId};
+pub use user_device::UserDevice;
 
 use std::fmt;
 

@@ -20,6 +20,7 @@ pub mod problem;
 pub mod query;
 pub mod service;
 pub mod state;
+pub mod subscription;
 pub mod time;
 pub mod topic;
 pub mod trace;
@@ -29,7 +30,7 @@ pub use effects::{Destination, Effects, Outgoing};
 pub use headers::Headers;
 pub use id::{
     ClientId, CollectionId, DatabaseId, DeviceId, EntityId, PartitionId, RequestId, RequestName,
-    Revision, UserId, ZoneId,
+    Revision, UserDevice, UserId, ZoneId,
 };
 pub use message::Message;
 pub use probe::Probe;
@@ -37,6 +38,7 @@ pub use problem::{Problem, ProblemKind};
 pub use query::{Answer, Query};
 pub use service::{Input, Service, ServiceName, Source, Spec, Wake};
 pub use state::{Overlay, ReadFault, State, TableId, Tables};
+pub use subscription::Subscription;
 pub use time::Timestamp;
 pub use topic::{Layout, Offset, Position, Retention, Topic};
 pub use trace::TraceContext;

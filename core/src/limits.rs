@@ -51,6 +51,27 @@ pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Effects (sends) of one call of a service.
 pub const EFFECTS_MAX: usize = 4_096;
 
+/// Changes of a zone that its feed keeps at least, where nothing else is said.
+pub const FEED_CHANGES_DEFAULT: u64 = 100_000;
+
+/// Zones with something unread that are kept for a device. Beyond that it is told that there are more.
+pub const UNREAD_ZONES_MAX: u64 = 1_000;
+
+/// Subscriptions of one device to one database in one partition.
+pub const SUBSCRIPTIONS_MAX: u64 = 1_000;
+
+/// Databases that a device names when it connects, and that are kept of it.
+pub const DEVICE_DATABASES_MAX: usize = 100;
+
+/// Devices of a user.
+pub const USER_DEVICES_MAX: usize = 1_000;
+
+/// Bytes of the version of an app.
+pub const APP_VERSION_BYTES_MAX: usize = 128;
+
+/// After how long without a sign of life a device is forgotten, where nothing else is said.
+pub const DEVICE_LEASE_DEFAULT: Duration = hours(60 * 24);
+
 /// Partitions of a topic.
 pub const PARTITIONS_MAX: u32 = 1_024;
 
@@ -95,6 +116,7 @@ pub const fn part_value_bytes_max(parts: u32) -> usize {
 const _: () = assert!(2 * DOCUMENT_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX + 64 * 1024 <= RECORD_BYTES_MAX);
 const _: () = assert!(BATCH_PARTS_MAX < EFFECTS_MAX);
+const _: () = assert!((SUBSCRIPTIONS_MAX as usize) < EFFECTS_MAX);
 // A single request's document always comes back, and a batch puts at most 64 MiB into the log.
 const _: () = assert!(part_value_bytes_max(1) >= DOCUMENT_BYTES_MAX);
 const _: () = assert!(BATCH_PARTS_MAX * PART_VALUE_BYTES <= 64 * 1024 * 1024);

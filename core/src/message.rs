@@ -8,16 +8,22 @@ mod answer;
 mod batch;
 mod codec;
 mod dead_letter;
+mod device;
 mod entity;
 mod learning;
 mod owner;
 mod request;
 mod schema;
+mod zone;
 
 pub use answer::{CompleteResponse, Outcome, PartAnswer, PartialResponse};
 pub use batch::{BatchPart, EntityBatch};
 pub use codec::{DecodeError, FORMAT_VERSION, decode_row, encode_row};
 pub use dead_letter::DeadLetter;
+pub use device::{
+    Acknowledgement, Connect, DeviceCall, DeviceNotification, DeviceUpdate, DeviceUpdateKind,
+    ForDevice, News, Removal,
+};
 pub use entity::{Change, Condition, EntityPatch, EntityUpdate, Match, PartRequest, UpdateKind};
 pub use learning::{
     LearnedDefinition, LearningScope, LearningSwitch, Lesson, LessonSource, MarkedUpdate, WalkEnded,
@@ -27,6 +33,7 @@ pub use request::{Fingerprint, IdempotencyKey, Origin, Part, Remember};
 pub use schema::{
     DefinitionUpdate, LearningChange, SchemaChange, SchemaPatch, SchemaUpdate, StatementEdit,
 };
+pub use zone::{ForgetZone, SubscriptionChange, UpdateSource, ZoneChange, ZoneMessage};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +74,18 @@ pub enum Message {
     WalkEnded(WalkEnded),
     /// What was learned of a collection.
     LearnedDefinition(LearnedDefinition),
+    /// Something about a zone.
+    Zone(ZoneMessage),
+    /// Something about what a device is told.
+    ForDevice(ForDevice),
+    /// A device was told something.
+    DeviceNotification(DeviceNotification),
+    /// A device connects, or is to be forgotten.
+    DeviceCall(DeviceCall),
+    /// A device came or went.
+    DeviceUpdate(DeviceUpdate),
+    /// All entities of a zone are to be deleted.
+    ForgetZone(ForgetZone),
 }
 
 impl Message {
@@ -88,6 +107,12 @@ impl Message {
             Self::MarkedUpdate(_) => Topic::EntityUpdates,
             Self::Lesson(_) | Self::WalkEnded(_) => Topic::SchemaLearning,
             Self::LearnedDefinition(_) => Topic::SchemaPatches,
+            Self::Zone(_) => Topic::ZoneChanges,
+            Self::ForDevice(_) => Topic::ChangesByDevice,
+            Self::DeviceNotification(_) => Topic::DeviceNotifications,
+            Self::DeviceCall(_) => Topic::Connections,
+            Self::DeviceUpdate(_) => Topic::DeviceUpdates,
+            Self::ForgetZone(_) => Topic::EntityPatches,
         }
     }
 
@@ -109,7 +134,13 @@ impl Message {
             | Self::LearningSwitch(_)
             | Self::Lesson(_)
             | Self::WalkEnded(_)
-            | Self::LearnedDefinition(_) => None,
+            | Self::LearnedDefinition(_)
+            | Self::Zone(_)
+            | Self::ForDevice(_)
+            | Self::DeviceNotification(_)
+            | Self::DeviceCall(_)
+            | Self::DeviceUpdate(_)
+            | Self::ForgetZone(_) => None,
         }
     }
 
@@ -119,6 +150,8 @@ impl Message {
         match self {
             // The definition of each collection is kept, and all of a database stand together.
             Self::DefinitionUpdate(update) => update.collection.as_str(),
+            // So is each device of a user.
+            Self::DeviceUpdate(update) => update.device.as_str(),
             Self::EntityBatch(_)
             | Self::EntityPatch(_)
             | Self::EntityUpdate(_)
@@ -132,7 +165,12 @@ impl Message {
             | Self::MarkedUpdate(_)
             | Self::Lesson(_)
             | Self::WalkEnded(_)
-            | Self::LearnedDefinition(_) => self.key(),
+            | Self::LearnedDefinition(_)
+            | Self::Zone(_)
+            | Self::ForDevice(_)
+            | Self::DeviceNotification(_)
+            | Self::DeviceCall(_)
+            | Self::ForgetZone(_) => self.key(),
         }
     }
 
@@ -159,6 +197,13 @@ impl Message {
             // That of a database goes to every partition.
             Self::WalkEnded(ended) => ended.scope.as_str(),
             Self::LearnedDefinition(learned) => learned.collection.database_str(),
+            Self::Zone(message) => message.key(),
+            Self::ForDevice(message) => message.device().as_str(),
+            Self::DeviceNotification(notification) => notification.device.as_str(),
+            Self::DeviceCall(call) => call.device().user_str(),
+            Self::DeviceUpdate(update) => update.device.user_str(),
+            // Goes to every partition.
+            Self::ForgetZone(forget) => forget.zone.as_str(),
         }
     }
 
@@ -180,7 +225,13 @@ impl Message {
             | Self::LearningSwitch(_)
             | Self::Lesson(_)
             | Self::WalkEnded(_)
-            | Self::LearnedDefinition(_) => None,
+            | Self::LearnedDefinition(_)
+            | Self::Zone(_)
+            | Self::ForDevice(_)
+            | Self::DeviceNotification(_)
+            | Self::DeviceCall(_)
+            | Self::DeviceUpdate(_)
+            | Self::ForgetZone(_) => None,
         }
     }
 }

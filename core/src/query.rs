@@ -4,9 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     document::Document,
-    id::{CollectionId, DatabaseId, EntityId, RequestId, Revision, ZoneId},
-    message::{LearningScope, PartAnswer},
+    id::{
+        CollectionId, DatabaseId, DeviceId, EntityId, RequestId, Revision, UserDevice, UserId,
+        ZoneId,
+    },
+    message::{LearningScope, PartAnswer, UpdateKind},
     time::Timestamp,
+    topic::Offset,
 };
 
 /// A question to one task.
@@ -65,10 +69,27 @@ pub enum Query {
     },
     /// Whether schemas are learned. To schema-storage.
     Learning(LearningScope),
+    /// Changes of a zone in the order of their numbers. To zone-watch.
+    Changes {
+        /// The zone.
+        zone: ZoneId,
+        /// Only those after this number; from the oldest that is kept, if there is none.
+        after: Option<u64>,
+        /// At most that many.
+        limit: u32,
+    },
+    /// What a device has not read. To coalescing.
+    Notifications(DeviceId),
+    /// A device of a user. To device.
+    Device(UserDevice),
+    /// The devices of a user in the byte order of their ids. To device.
+    Devices(UserId),
 }
 
-/// Which entities a list is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a list, or a subscription, is about.
+///
+/// The order is part of the message format: new ones go to the end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// Those of a zone.
     Zone(ZoneId),
@@ -83,6 +104,15 @@ impl Scope {
         match self {
             Self::Zone(zone) => zone.as_str(),
             Self::Collection(collection) => collection.as_str(),
+        }
+    }
+
+    /// The collection that it is, or is in.
+    #[must_use]
+    pub fn collection(&self) -> CollectionId {
+        match self {
+            Self::Zone(zone) => zone.collection(),
+            Self::Collection(collection) => collection.clone(),
         }
     }
 
@@ -121,6 +151,14 @@ pub enum Answer {
     Definitions(Page<DefinitionView>),
     /// Whether schemas are learned, if the database has been provisioned.
     Learning(Option<LearningView>),
+    /// Changes of a zone.
+    Changes(FeedView),
+    /// What a device has not read.
+    Notifications(NotificationsView),
+    /// The device, if it is known.
+    Device(Option<DeviceView>),
+    /// The devices of a user.
+    Devices(Vec<DeviceView>),
 }
 
 /// A page of a list.
@@ -201,4 +239,83 @@ pub struct RequestView {
     pub parts: u32,
     /// The answers in the order of the parts, as far as they have come.
     pub answers: Vec<Option<PartAnswer>>,
+}
+
+/// A part of a zone's feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedView {
+    /// What tells this feed from that of the same zone in another log; zero while it is empty.
+    pub feed: u64,
+    /// The number of the oldest change that is kept; one more than `last` if there is none.
+    pub oldest: u64,
+    /// The number of the last change; zero if there was none.
+    pub last: u64,
+    /// Changes in the order of their numbers, without gaps.
+    pub changes: Vec<ChangeView>,
+}
+
+/// A change of a zone as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeView {
+    /// Counts the zone's changes from 1.
+    pub sequence: u64,
+    /// The entity.
+    pub entity: EntityId,
+    /// What became of it.
+    pub kind: UpdateKind,
+    /// Its revision after the change.
+    pub revision: Revision,
+    /// The task time of the change.
+    pub time: Timestamp,
+}
+
+/// What a device has not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationsView {
+    /// How much the device was told, ever.
+    pub last: u64,
+    /// How much of that it has read.
+    pub acknowledged: u64,
+    /// Whether it was told of more zones than are kept, and has not said since that it knows.
+    pub overflowed: bool,
+    /// The zones with something that it has not read, in the byte order of their ids.
+    pub zones: Vec<UnreadView>,
+}
+
+/// What a device has not read of a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadView {
+    /// The zone.
+    pub zone: ZoneId,
+    /// The number of the last notification about it.
+    pub number: u64,
+    /// The number of the first change in the zone.
+    pub first: u64,
+    /// The number of the last one.
+    pub last: u64,
+    /// Entities that came.
+    pub created: u64,
+    /// Entities that changed.
+    pub updated: u64,
+    /// Entities that went.
+    pub deleted: u64,
+    /// The task time of the last change.
+    pub time: Timestamp,
+}
+
+/// A device as a query sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceView {
+    /// Whose, and which.
+    pub device: UserDevice,
+    /// The version of the app on it.
+    pub app_version: Option<Box<str>>,
+    /// The databases that it has used.
+    pub databases: Vec<DatabaseId>,
+    /// When it was first used since it was last forgotten.
+    pub added: Timestamp,
+    /// The record of `connections` that added it.
+    pub added_by: Offset,
+    /// When it was last used.
+    pub used: Timestamp,
 }

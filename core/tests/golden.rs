@@ -6,6 +6,8 @@
 
 #[path = "golden/schemas.rs"]
 mod schemas;
+#[path = "golden/zones.rs"]
+mod zones;
 
 use tidelog_core::{
     Document, Message, Position, Problem, ProblemKind, RequestName, Revision, ServiceName,
@@ -152,6 +154,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("owner-that-has-left", owner(None)),
     ];
     messages.extend(schemas::messages());
+    messages.extend(zones::messages());
     messages
 }
 

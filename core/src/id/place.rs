@@ -166,6 +166,12 @@ impl EntityId {
         ZoneId(self.head(3).into())
     }
 
+    /// The text of the zone that it is in.
+    #[must_use]
+    pub fn zone_str(&self) -> &str {
+        self.head(3)
+    }
+
     /// Its own name, without the zone's.
     #[must_use]
     pub fn name(&self) -> &str {

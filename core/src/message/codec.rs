@@ -5,13 +5,13 @@ use postcard::ser_flavors::Size;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Change, Condition, EntityBatch, EntityPatch, IdempotencyKey, Match, Message, PartRequest,
-    SchemaChange, StatementEdit,
+    Change, Condition, DeviceCall, EntityBatch, EntityPatch, IdempotencyKey, Match, Message,
+    PartRequest, SchemaChange, StatementEdit,
 };
 use crate::{
     limits::{
-        BATCH_PARTS_MAX, ENTITY_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX,
-        PRECONDITION_REVISIONS_MAX, RECORD_BYTES_MAX,
+        APP_VERSION_BYTES_MAX, BATCH_PARTS_MAX, DEVICE_DATABASES_MAX, ENTITY_ID_BYTES_MAX,
+        IDEMPOTENCY_KEY_BYTES_MAX, PRECONDITION_REVISIONS_MAX, RECORD_BYTES_MAX,
     },
     topic::Topic,
 };
@@ -88,7 +88,13 @@ impl Message {
             | Self::MarkedUpdate(_)
             | Self::Lesson(_)
             | Self::WalkEnded(_)
-            | Self::LearnedDefinition(_) => Ok(()),
+            | Self::LearnedDefinition(_)
+            | Self::Zone(_)
+            | Self::ForDevice(_)
+            | Self::DeviceNotification(_)
+            | Self::DeviceUpdate(_)
+            | Self::ForgetZone(_) => Ok(()),
+            Self::DeviceCall(call) => check_device_call(call),
             Self::SchemaPatch(patch) => check_schema_change(&patch.change),
         }
     }
@@ -179,6 +185,21 @@ fn check_schema_change(change: &SchemaChange) -> Result<(), DecodeError> {
             }
         }
     }
+}
+
+fn check_device_call(call: &DeviceCall) -> Result<(), DecodeError> {
+    let DeviceCall::Connect(connect) = call else { return Ok(()) };
+    let databases = connect.databases.len();
+    if databases > DEVICE_DATABASES_MAX {
+        return Err(limit(format!("{databases} databases of at most {DEVICE_DATABASES_MAX}")));
+    }
+    let bytes = connect.app_version.as_ref().map_or(0, |version| version.len());
+    if bytes > APP_VERSION_BYTES_MAX {
+        return Err(limit(format!(
+            "an app's version of {bytes} bytes of at most {APP_VERSION_BYTES_MAX}"
+        )));
+    }
+    Ok(())
 }
 
 fn check_condition(condition: &Condition) -> Result<(), DecodeError> {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::{
-    id::{ClientId, CollectionId, DatabaseId, EntityId, ZoneId},
+    id::{ClientId, CollectionId, DatabaseId, DeviceId, EntityId, PartitionId, UserDevice, ZoneId},
     message::LearningScope,
 };
 
@@ -57,11 +57,37 @@ pub enum TableId {
     LearnersDue = 20,
     /// Databases whose collections are to be looked at, for their walks have ended.
     Openings = 21,
+    /// How far the feed of each zone is.
+    Feeds = 22,
+    /// The changes of each zone.
+    ZoneChanges = 23,
+    /// Who wants to be told what.
+    Subscriptions = 24,
+    /// Subscriptions that have ended, until all changes that they are about have been told.
+    EndedSubscriptions = 25,
+    /// Zones with changes that have not been told to all devices.
+    FanOuts = 26,
+    /// How far each source of changes was read.
+    ChangeSources = 27,
+    /// How far each device is.
+    Notified = 28,
+    /// What each device has not read.
+    Unread = 29,
+    /// The last change of each zone that each device was told of.
+    Told = 30,
+    /// The devices of each user.
+    Devices = 31,
+    /// When devices are to be forgotten.
+    Leases = 32,
+    /// How far the keeper of the devices is.
+    DeviceKeeper = 33,
+    /// Which zones were forgotten.
+    ForgottenZones = 34,
 }
 
 impl TableId {
     /// Every table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 35] = [
         Self::Entities,
         Self::Zones,
         Self::Completions,
@@ -84,6 +110,19 @@ impl TableId {
         Self::LessonSources,
         Self::LearnersDue,
         Self::Openings,
+        Self::Feeds,
+        Self::ZoneChanges,
+        Self::Subscriptions,
+        Self::EndedSubscriptions,
+        Self::FanOuts,
+        Self::ChangeSources,
+        Self::Notified,
+        Self::Unread,
+        Self::Told,
+        Self::Devices,
+        Self::Leases,
+        Self::DeviceKeeper,
+        Self::ForgottenZones,
     ];
 
     /// A number for the table that never changes, for keys of stores.
@@ -137,7 +176,17 @@ macro_rules! text_key {
     )*};
 }
 
-text_key!(DatabaseId, CollectionId, ZoneId, EntityId);
+text_key!(DatabaseId, CollectionId, ZoneId, EntityId, DeviceId, UserDevice);
+
+impl TableKey for PartitionId {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(u32::from_be_bytes(bytes.try_into().ok()?)))
+    }
+}
 
 /// The prefix, a zero byte, and the incarnation: clients of one prefix stand together.
 impl TableKey for ClientId {

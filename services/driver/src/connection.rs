@@ -1,16 +1,23 @@
 //! The one task that owns all of a driver's state, and does what it decides.
 
 mod databases;
+mod following;
 mod reader;
 mod session;
 
 use std::sync::Arc;
 
-use tidelog_core::{ClientId, Timestamp, port::Client};
+use tidelog_core::{
+    ClientId, Timestamp,
+    port::{Append, AppendOutcome, Client},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use self::databases::Databases;
 use self::session::Session;
+pub(crate) use self::{
+    databases::Databases,
+    following::{Follow, Seen},
+};
 use crate::{
     clock::Clock,
     error::Error,
@@ -20,10 +27,13 @@ use crate::{
 
 /// What drivers and calls tell the connection.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are requests")]
 pub(crate) enum Message {
     /// Something about a request.
     Request(Input<oneshot::Sender<Told>>),
+    /// A record is to be appended that nobody answers.
+    Append { append: Append, reply: oneshot::Sender<AppendOutcome> },
+    /// Somebody wants to be told of records of a key.
+    Follow(Follow),
     /// Somebody waits for the table of databases.
     Ready(oneshot::Sender<()>),
     /// No more requests; end when there are none under way, or at that time.

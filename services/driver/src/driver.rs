@@ -3,6 +3,9 @@
 mod queries;
 mod schemas;
 mod typed;
+mod zones;
+
+pub use zones::Connected;
 
 use std::{
     fmt,
@@ -22,6 +25,7 @@ use tokio::sync::oneshot;
 use crate::{
     answer::{Answered, BatchAnswered},
     call::{Call, Gone},
+    clock::Clock,
     connection::{Connection, Handle, Message},
     error::Error,
     options::{Options, With},
@@ -72,6 +76,10 @@ impl Driver {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.handle.clock.time()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.shared.handle.clock
     }
 
     /// Whether the table of databases has been read to its end once.

@@ -34,6 +34,8 @@
 //! - All mutable state belongs to the connection; there is no lock around it. What it decides is in
 //!   `requests`, a pure state machine.
 //! - A request keeps its name and its first sending's time however often it is sent.
+//! - Somebody who follows a zone or a device costs a place in a table: a partition has one reader,
+//!   however many follow what is in it, and none if nobody does.
 //! - The crate spawns nothing, has no timer of its own, and uses no more of tokio than
 //!   `tokio::sync`.
 
@@ -43,6 +45,7 @@ mod clock;
 mod connection;
 mod driver;
 mod error;
+mod following;
 mod merge;
 mod options;
 mod positions;
@@ -51,8 +54,9 @@ mod requests;
 pub use answer::{Answered, BatchAnswered, Changed, Listing, Provisioned, RequestState};
 pub use call::Call;
 pub use connection::Connection;
-pub use driver::Driver;
+pub use driver::{Connected, Driver};
 pub use error::Error;
+pub use following::{DeviceTail, Follower, ZoneEvent, ZoneTail};
 pub use options::{IN_FLIGHT_MAX_DEFAULT, Options, RESEND_AFTER_DEFAULT, RESEND_AFTER_MAX, With};
 pub use positions::Positions;
 pub use tidelog_core as core;

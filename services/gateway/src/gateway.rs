@@ -16,6 +16,7 @@ use crate::{
     answered::{About, Highest},
     body,
     budget::Budget,
+    closing::Closing,
     failure::Failure,
     headers::{host::check_host, position::positions},
     keys::Keys,
@@ -36,14 +37,15 @@ struct Shared {
     highest: Highest,
     bodies: Budget,
     answers: Budget,
+    closing: Closing,
 }
 
 impl Gateway {
-    pub(crate) fn new(driver: Driver, settings: Settings) -> Self {
+    pub(crate) fn new(driver: Driver, settings: Settings, closing: Closing) -> Self {
         let bodies = Budget::of_requests(settings.bodies_bytes_max);
         let answers = Budget::of_answers(settings.answers_bytes_max);
         let (keys, highest) = (Keys::default(), Highest::new(driver.layout()));
-        Self(Arc::new(Shared { driver, settings, keys, highest, bodies, answers }))
+        Self(Arc::new(Shared { driver, settings, keys, highest, bodies, answers, closing }))
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -66,6 +68,11 @@ impl Gateway {
     /// How far the log was in what has been answered.
     pub(crate) fn highest(&self) -> &Highest {
         &self.0.highest
+    }
+
+    /// Whether the gateway is about to stop.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.0.closing
     }
 
     /// Has the body of an answer to a read count among those that have not been taken.

@@ -14,6 +14,11 @@
 //! | `databases/{db}/schema/learning` | GET; PUT switches it |
 //! | `collections/{db}/{c}/schema/learning` | GET, PUT; DELETE: as its database has it |
 //! | `databases/{db}/schema/relearn`, `collections/{db}/{c}/schema/relearn` | POST |
+//! | `zones/{db}/{c}/{z}/changes` | GET: the change feed; as `text/event-stream` it goes on |
+//! | `users/{user}/devices` | GET |
+//! | `users/{user}/devices/{device}` | PUT: it is there; GET, DELETE |
+//! | `devices/{device}/notifications` | GET; as `text/event-stream` it goes on |
+//! | `devices/{device}/notifications/ack` | POST |
 //! | `requests/{id}` | GET |
 //!
 //! Beside `/v1` there are `/healthz`, `/readyz`, and `/problems/{name}`, to which the `type` of
@@ -42,8 +47,10 @@ mod answered;
 mod batch;
 mod body;
 mod budget;
+mod closing;
 mod cors;
 mod cursor;
+mod events;
 mod failure;
 mod gateway;
 mod headers;
@@ -59,6 +66,7 @@ mod routes;
 mod send;
 mod server;
 mod settings;
+mod token;
 
 use axum::{Router, middleware};
 use tidelog_driver::Driver;
@@ -71,8 +79,13 @@ pub use settings::{CorsOrigin, Metrics, Settings};
 /// The routes over a driver. [`serve`] serves them within the limits of the settings; those on
 /// connections are its own.
 pub fn router(driver: Driver, settings: Settings) -> Router {
+    router_until(driver, settings, closing::Closing::never())
+}
+
+/// The routes of a gateway that tells those who wait when it is about to stop.
+fn router_until(driver: Driver, settings: Settings, closing: closing::Closing) -> Router {
     let cors = cors::Cors::new(&settings.cors_origin);
-    let table = routes::table(gateway::Gateway::new(driver, settings));
+    let table = routes::table(gateway::Gateway::new(driver, settings, closing));
     match cors {
         None => table,
         Some(cors) => table.layer(middleware::from_fn_with_state(cors, cors::apply)),

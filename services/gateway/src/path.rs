@@ -1,6 +1,6 @@
 //! Ids and parameters in URLs.
 
-use std::{borrow::Cow, fmt::Display, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use tidelog_core::{EntityId, Problem, ProblemKind};
 
@@ -89,6 +89,50 @@ impl<'q> Parameters<'q> {
         }
         Ok(parameters)
     }
+}
+
+/// The parameters of a URL's query, by their names.
+pub(crate) type Named<'q> = BTreeMap<&'static str, Cow<'q, str>>;
+
+/// Reads a query that can have these parameters. Others are refused.
+pub(crate) fn named<'q>(
+    query: Option<&'q str>,
+    known: &[&'static str],
+) -> Result<Named<'q>, Failure> {
+    let mut named = Named::new();
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name, Plus::IsSpace).unwrap_or(Cow::Borrowed(name));
+        let Some(known) = known.iter().find(|known| **known == name) else {
+            let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(Failure::bad_request(format_args!(
+                "the URL's parameter {name:?} means nothing here; what there is: {known}"
+            )));
+        };
+        let value = decoded(value, Plus::IsSpace).ok_or_else(|| {
+            Failure::bad_request(format_args!("the URL's {known} is not percent-encoded UTF-8"))
+        })?;
+        if named.insert(known, value).is_some() {
+            return Err(Failure::bad_request(format_args!("the URL has {known} more than once")));
+        }
+    }
+    Ok(named)
+}
+
+/// A parameter that is a number.
+pub(crate) fn number(
+    named: &Named<'_>,
+    name: &str,
+    range: RangeInclusive<u64>,
+) -> Result<Option<u64>, Failure> {
+    let Some(text) = named.get(name) else { return Ok(None) };
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_number && range.contains(number));
+    number.map(Some).ok_or_else(|| {
+        let (from, to) = range.into_inner();
+        Failure::bad_request(format_args!("{name} is a number from {from} to {to}"))
+    })
 }
 
 /// How much of a parameter's name a problem repeats.

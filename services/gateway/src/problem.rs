@@ -37,6 +37,12 @@ pub(crate) enum Kind {
     InvalidCursor,
     /// The position is not one of this log.
     UnknownPosition,
+    /// The token is not one of this zone's change feed.
+    InvalidChangeToken,
+    /// What comes after the token is kept no more.
+    ChangeTokenExpired,
+    /// The user has as many devices as can be.
+    TooManyDevices,
 }
 
 /// What is told about a kind of problem.
@@ -55,7 +61,7 @@ pub(crate) struct Row {
 impl Kind {
     /// The kinds that only HTTP has.
     #[cfg(test)]
-    const OWN: [Self; 13] = [
+    const OWN: [Self; 16] = [
         Self::UnknownRoute,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -69,6 +75,9 @@ impl Kind {
         Self::TasksNotRunning,
         Self::InvalidCursor,
         Self::UnknownPosition,
+        Self::InvalidChangeToken,
+        Self::ChangeTokenExpired,
+        Self::TooManyDevices,
     ];
 
     /// Every kind.
@@ -99,6 +108,9 @@ impl Kind {
             Self::TasksNotRunning =>      ("tasks-not-running",      S::SERVICE_UNAVAILABLE,             "Some tasks of this node do not do their work",  true),
             Self::UnknownPosition =>      ("unknown-position",       S::BAD_REQUEST,                     "The position is not one of this log",           false),
             Self::InvalidCursor =>        ("invalid-cursor",         S::BAD_REQUEST,                     "The cursor is not one of this list",            false),
+            Self::InvalidChangeToken =>   ("invalid-change-token",   S::BAD_REQUEST,                     "The token is not one of this zone's feed",      false),
+            Self::ChangeTokenExpired =>   ("change-token-expired",   S::GONE,                            "Changes after the token are kept no more",      false),
+            Self::TooManyDevices =>       ("too-many-devices",       S::CONFLICT,                        "The user has as many devices as can be",        false),
         };
         Row { name, status, title, retryable }
     }

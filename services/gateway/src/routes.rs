@@ -1,11 +1,14 @@
 //! What there is under which URL.
 
 mod batch;
+mod changes;
 mod databases;
+mod devices;
 mod entities;
 mod health;
 mod learning;
 mod lists;
+mod notifications;
 mod requests;
 mod schemas;
 
@@ -34,6 +37,11 @@ pub(crate) fn table(gateway: Gateway) -> Router {
         .route("/v1/collections/{db}/{c}/schema/stated", closed(get(schemas::read_stated)))
         .route("/v1/collections/{db}/{c}/schema/learning", closed(learning::of_collection()))
         .route("/v1/collections/{db}/{c}/schema/relearn", closed(learning::anew()))
+        .route("/v1/zones/{db}/{c}/{z}/changes", closed(get(changes::read)))
+        .route("/v1/users/{user}/devices", closed(get(devices::list)))
+        .route("/v1/users/{user}/devices/{device}", closed(devices::route()))
+        .route("/v1/devices/{device}/notifications", closed(get(notifications::read)))
+        .route("/v1/devices/{device}/notifications/ack", closed(post(notifications::acknowledge)))
         .route("/v1/requests/{id}", closed(get(requests::read)))
         .route("/problems/{name}", closed(get(health::problem)))
         .route("/healthz", get(health::alive).fallback(method_not_allowed))

@@ -23,7 +23,10 @@ use self::{
     lent::{Returned, lend},
     patient::Patient,
 };
-use crate::{limits::HEADER_BUFFER_BYTES_MAX, problem::Kind, router, settings::Settings};
+use crate::{
+    closing::Closing, limits::HEADER_BUFFER_BYTES_MAX, problem::Kind, router_until,
+    settings::Settings,
+};
 
 /// Serves the gateway until `shutdown` is ready. Then no connection is taken any more, requests
 /// under way are waited for until the drain timeout, and what is left is cut off.
@@ -37,8 +40,9 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let (close, closing) = Closing::when();
     let mut server = Server {
-        service: TowerToHyperService::new(router(driver, settings.clone())),
+        service: TowerToHyperService::new(router_until(driver, settings.clone(), closing)),
         http: http(&settings),
         draining: GracefulShutdown::new(),
         connections: JoinSet::new(),
@@ -71,6 +75,8 @@ pub async fn serve(
         }
     }
     drop(listener);
+    // Who waits for news is answered, and streams end: their readers find another node.
+    close.send_replace(true);
     server.drain().await;
     Ok(())
 }

@@ -56,7 +56,13 @@ impl Service for EntityBatch {
             | Message::MarkedUpdate(_)
             | Message::Lesson(_)
             | Message::WalkEnded(_)
-            | Message::LearnedDefinition(_) => {
+            | Message::LearnedDefinition(_)
+            | Message::Zone(_)
+            | Message::ForDevice(_)
+            | Message::DeviceNotification(_)
+            | Message::DeviceCall(_)
+            | Message::DeviceUpdate(_)
+            | Message::ForgetZone(_) => {
                 set_aside_as_foreign(SPEC.name, source, &message, effects);
             }
         }

@@ -13,12 +13,15 @@
 //! - Where learning is switched on, the task walks over the documents that are there, a chunk at a time,
 //!   and sends each as a lesson; a change is marked for learning once the walk has passed its entity. So
 //!   each document is learned exactly once from, whatever happens to it in the meantime.
+//! - A subscription that is none is refused. When a device is forgotten, the zone of its subscriptions is
+//!   emptied in one step.
 //! - After a crash a record is handled again on the state before it: same effects, same state. A
 //!   record that was committed and comes again meets its completion record: it is answered again,
 //!   and changes nothing.
 
 mod answer;
 mod apply;
+pub(crate) mod forgetting;
 pub(crate) mod learning;
 mod query;
 pub(crate) mod rows;
@@ -57,6 +60,7 @@ impl Service for EntityStorage {
         match message {
             Message::EntityPatch(patch) => handle_patch(source, patch, state, effects),
             Message::LearningSwitch(switch) => learning::switch(source, switch, state),
+            Message::ForgetZone(forget) => forgetting::forget(&forget, state, effects),
             Message::EntityBatch(_)
             | Message::EntityUpdate(_)
             | Message::PartialResponse(_)
@@ -69,7 +73,12 @@ impl Service for EntityStorage {
             | Message::MarkedUpdate(_)
             | Message::Lesson(_)
             | Message::WalkEnded(_)
-            | Message::LearnedDefinition(_) => {
+            | Message::LearnedDefinition(_)
+            | Message::Zone(_)
+            | Message::ForDevice(_)
+            | Message::DeviceNotification(_)
+            | Message::DeviceCall(_)
+            | Message::DeviceUpdate(_) => {
                 set_aside_as_foreign(SPEC.name, source, &message, effects);
             }
         }
@@ -158,6 +167,7 @@ static SPEC: Spec = Spec {
         TableId::LearningEpochs,
         TableId::Walks,
         TableId::WalkLessons,
+        TableId::ForgottenZones,
         TableId::Completions,
         TableId::Clients,
         TableId::IdempotencyKeys,

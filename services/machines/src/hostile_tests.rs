@@ -1,5 +1,7 @@
 //! Whatever the log holds: what can be decoded is handled without a panic.
 
+mod zones;
+
 use proptest::{collection::vec, option, prelude::*};
 use tidelog_core::{
     ClientId, CollectionId, DatabaseId, DeviceId, Document, EntityId, Message, PartitionId,
@@ -16,8 +18,8 @@ use tidelog_core::{
 };
 
 use crate::{
-    EntityBatch as Batches, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
-    SchemaLearningPartitioner, SchemaStorage,
+    ChangesInZone, Chunk, Coalescing, DeviceKeeper, EntityBatch as Batches, EntityStorage, Pace,
+    ResponseAccumulator, SchemaLearning, SchemaLearningPartitioner, SchemaStorage, ZoneWatch,
     harness::{Harness, Step, json_patch, operations},
 };
 
@@ -36,6 +38,12 @@ proptest! {
         run(SchemaLearningPartitioner, Topic::EntityUpdates, &messages, &queries);
         let pace = Pace::default();
         run(SchemaLearning { pace }, Topic::SchemaLearning, &messages, &queries);
+        run(ChangesInZone, Topic::EntityUpdates, &messages, &queries);
+        let chunk = Chunk { devices: 1, subscriptions: 2 };
+        let watch = ZoneWatch { feed_changes: 2, chunk };
+        run(watch, Topic::ZoneChanges, &messages, &queries);
+        run(Coalescing { zones_max: 2 }, Topic::ChangesByDevice, &messages, &queries);
+        run(DeviceKeeper::default(), Topic::Connections, &messages, &queries);
     }
 }
 
@@ -129,6 +137,7 @@ fn message() -> impl Strategy<Value = Message> {
         2 => schema.boxed(),
         1 => complete.boxed(),
         4 => learning().boxed(),
+        8 => zones::message().boxed(),
     ]
 }
 
@@ -366,5 +375,6 @@ fn query() -> impl Strategy<Value = Query> {
             limit,
         }),
         scope().prop_map(Query::Learning),
+        zones::query(),
     ]
 }

@@ -12,11 +12,14 @@ use tidelog_core::{
 };
 
 use crate::{
-    entity_storage::{learning, rows as entities, walk},
+    coalescing::rows as notified,
+    device::rows as devices,
+    entity_storage::{forgetting, learning, rows as entities, walk},
     exactly_once::{clients, completions, expiry, keys},
     response_accumulator::rows as aggregates,
     schema_learning::rows as learners,
     schema_storage::rows as schemas,
+    zone_watch::rows as zones,
 };
 
 /// Gives key and row of a service's table to a serializer, as `key` and `row`. A row that was removed is
@@ -61,6 +64,19 @@ pub fn serialize_row<S: Serializer>(
         TableId::LessonSources => both(&learners::SOURCES, key, row, to),
         TableId::LearnersDue => both(&learners::DUE, key, row, to),
         TableId::Openings => both(&learners::OPENINGS, key, row, to),
+        TableId::Feeds => both(&zones::FEEDS, key, row, to),
+        TableId::ZoneChanges => both(&zones::CHANGES, key, row, to),
+        TableId::Subscriptions => both(&zones::SUBSCRIPTIONS, key, row, to),
+        TableId::EndedSubscriptions => both(&zones::ENDED, key, row, to),
+        TableId::FanOuts => both(&zones::FAN_OUTS, key, row, to),
+        TableId::ChangeSources => both(&zones::SOURCES, key, row, to),
+        TableId::Notified => both(&notified::NOTIFIED, key, row, to),
+        TableId::Unread => both(&notified::UNREAD, key, row, to),
+        TableId::Told => both(&notified::TOLD, key, row, to),
+        TableId::Devices => both(&devices::DEVICES, key, row, to),
+        TableId::Leases => both(&devices::LEASES, key, row, to),
+        TableId::DeviceKeeper => both(&devices::KEEPER, key, row, to),
+        TableId::ForgottenZones => both(&forgetting::FORGOTTEN, key, row, to),
     }
 }
 

@@ -8,6 +8,9 @@
 //! There is no clock here, no randomness, no thread, no lock, no file and no hash order.
 
 mod change_stream;
+mod changes_in_zone;
+mod coalescing;
+mod device;
 mod entity_batch;
 mod entity_storage;
 mod exactly_once;
@@ -23,8 +26,12 @@ mod schema_learning;
 mod schema_learning_partitioner;
 mod schema_storage;
 mod set_aside;
+mod zone_watch;
 
 pub use change_stream::ChangeStream;
+pub use changes_in_zone::ChangesInZone;
+pub use coalescing::Coalescing;
+pub use device::DeviceKeeper;
 pub use entity_batch::EntityBatch;
 pub use entity_storage::EntityStorage;
 pub use inspect::serialize_row;
@@ -32,3 +39,4 @@ pub use response_accumulator::ResponseAccumulator;
 pub use schema_learning::{Pace, SchemaLearning};
 pub use schema_learning_partitioner::SchemaLearningPartitioner;
 pub use schema_storage::SchemaStorage;
+pub use zone_watch::{Chunk, ZoneWatch};

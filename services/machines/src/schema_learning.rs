@@ -79,7 +79,13 @@ impl Service for SchemaLearning {
             | Message::DefinitionUpdate(_)
             | Message::LearningSwitch(_)
             | Message::MarkedUpdate(_)
-            | Message::LearnedDefinition(_) => {
+            | Message::LearnedDefinition(_)
+            | Message::Zone(_)
+            | Message::ForDevice(_)
+            | Message::DeviceNotification(_)
+            | Message::DeviceCall(_)
+            | Message::DeviceUpdate(_)
+            | Message::ForgetZone(_) => {
                 set_aside_as_foreign(SPEC.name, source, &message, effects);
             }
         }

@@ -7,6 +7,7 @@ mod kafka;
 mod schema;
 mod tasks;
 mod topics;
+mod zones;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use schema::{
 };
 pub(crate) use tasks::{SkipArgs, TasksAction, TasksArgs};
 pub(crate) use topics::{Named, TopicsAction, TopicsArgs};
+pub(crate) use zones::{DevicesArgs, NotificationsArgs, WatchArgs};
 
 use crate::settings::{Layer, parse_duration};
 
@@ -52,6 +54,9 @@ impl Cli {
             Some(Command::Databases(output)) => *output,
             Some(Command::Schema(args)) => args.output(),
             Some(Command::Import(args)) => args.output,
+            Some(Command::Watch(args)) => args.output,
+            Some(Command::Devices(args)) => args.output,
+            Some(Command::Notifications(args)) => args.output,
             Some(Command::Tasks(args)) => args.output(),
             Some(Command::Topics(args)) => args.output(),
             Some(
@@ -119,6 +124,13 @@ pub(crate) enum Command {
     /// Show and change the schemas of documents, which are learned from them
     #[command(after_help = SCHEMA_HELP)]
     Schema(SchemaArgs),
+    /// Print what changes in a zone, as it comes
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// List the devices of a user, or have one forgotten
+    Devices(DevicesArgs),
+    /// Print what a device has not read of the zones that it subscribes to
+    Notifications(NotificationsArgs),
     /// Import the documents of a file: a JSON array or NDJSON, gzip too
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -309,6 +321,15 @@ Examples:
   tidelog cat dead-letters --brokers localhost:9092
   tidelog cat entity-patches --brokers localhost:9092 --partition 3 --from 1042 --count 10
   tidelog cat entity-updates --brokers localhost:9092 --from end --follow";
+
+const WATCH_EXAMPLES: &str = "\
+Prints a line for each change: its number in the zone, time, kind, entity and revision. The numbers have no
+gaps; with --since, a run goes on exactly where another one has ended.
+
+Examples:
+  tidelog watch shop/orders/eu
+  tidelog watch shop/orders/eu --all --json | jq -c 'select(.change == \"deleted\")'
+  tidelog watch shop/orders/eu --all --once";
 
 const EXPORT_HELP: &str = "\
 Writes one line {\"id\",\"revision\",\"value\"} for each entity, in byte order of the ids; `tidelog import

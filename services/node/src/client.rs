@@ -86,6 +86,11 @@ impl Client {
         Self { pool, base, timeout }
     }
 
+    /// How long an answer is waited for.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Makes one call, once.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, CallError> {
         let answered = tokio::time::timeout(self.timeout, self.exchange(call)).await;

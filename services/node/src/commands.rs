@@ -5,6 +5,7 @@ mod cat;
 mod completions;
 mod databases;
 mod delete;
+mod devices;
 mod export;
 mod get;
 mod import;
@@ -18,6 +19,7 @@ mod serve;
 mod stop;
 mod tasks;
 mod topics;
+mod watch;
 mod write;
 
 use std::future::Future;
@@ -44,6 +46,11 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Provision(args) => wait_for(async { provision::run(&client()?, &args).await }),
         Command::Databases(output) => wait_for(async { databases::run(&client()?, output).await }),
         Command::Schema(args) => wait_for(async { schema::run(&client()?, &args).await }),
+        Command::Watch(args) => wait_for(async { watch::run(&client()?, &args).await }),
+        Command::Devices(args) => wait_for(async { devices::run(&client()?, &args).await }),
+        Command::Notifications(args) => {
+            wait_for(async { devices::notifications(&client()?, &args).await })
+        }
         Command::Import(args) => wait_for(async { import::run(client()?, args).await }),
         Command::Export(args) => wait_for(async { export::run(&client()?, &args).await }),
     }

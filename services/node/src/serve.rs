@@ -42,8 +42,8 @@ pub(crate) fn is_of_change_stream(topic: Topic) -> bool {
 /// The services that there are.
 pub(crate) fn services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send + Sync>> {
     use tidelog_machines::{
-        ChangeStream, EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
-        SchemaLearningPartitioner, SchemaStorage,
+        ChangeStream, ChangesInZone, Coalescing, DeviceKeeper, EntityBatch, EntityStorage, Pace,
+        ResponseAccumulator, SchemaLearning, SchemaLearningPartitioner, SchemaStorage, ZoneWatch,
     };
     let pace = Pace { definition: settings.schema_interval, counts: settings.usage_interval };
     vec![
@@ -53,6 +53,10 @@ pub(crate) fn services(settings: &ServeSettings) -> Vec<Box<dyn Service + Send +
         Box::new(SchemaStorage),
         Box::new(SchemaLearningPartitioner),
         Box::new(SchemaLearning { pace }),
+        Box::new(ChangesInZone),
+        Box::new(ZoneWatch { feed_changes: settings.feed_changes, ..ZoneWatch::default() }),
+        Box::new(Coalescing::default()),
+        Box::new(DeviceKeeper::default()),
         Box::new(ChangeStream),
     ]
 }

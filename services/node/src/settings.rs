@@ -32,6 +32,8 @@ pub(crate) struct ServeSettings {
     pub(crate) schema_interval: Duration,
     /// The same if only its counts have changed.
     pub(crate) usage_interval: Duration,
+    /// How many changes of each zone are kept at least.
+    pub(crate) feed_changes: u64,
     /// Whether what changes is written for connectors, too.
     pub(crate) change_stream: bool,
     /// Which events are logged, as an env filter of `tracing`.
@@ -65,6 +67,7 @@ impl Default for ServeSettings {
             answer_timeout: Duration::from_secs(10),
             schema_interval: Duration::from_secs(1),
             usage_interval: Duration::from_secs(30),
+            feed_changes: tidelog_core::limits::FEED_CHANGES_DEFAULT,
             change_stream: false,
             log: "info,tidelog_runtime=warn,fjall=warn,lsm_tree=warn,librdkafka=error".to_owned(),
             log_format: LogFormat::Text,
@@ -92,6 +95,7 @@ impl ServeSettings {
         set(&mut self.answer_timeout, layer.answer_timeout);
         set(&mut self.schema_interval, layer.schema_interval);
         set(&mut self.usage_interval, layer.usage_interval);
+        set(&mut self.feed_changes, layer.feed_changes);
         set(&mut self.change_stream, layer.change_stream);
         set(&mut self.log, layer.log);
         set(&mut self.log_format, layer.log_format);

@@ -23,7 +23,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) topic: Topic,
-    partition: PartitionId,
+    pub(super) partition: PartitionId,
     begin: Begin,
     /// The next offset, once it is known where to begin.
     next: Option<Offset>,

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Databases, Message,
+    following::{Follow, Following},
     reader::{Begin, Reader, Step},
 };
 use crate::requests::{Input, Output, Requests, Slot, Told};
@@ -34,6 +35,9 @@ pub(super) struct Session<'a, C> {
     /// its answer could be missed.
     locating: usize,
     databases: watch::Sender<Databases>,
+    /// Records that nobody answers, on their way into the log.
+    unanswered: FuturesUnordered<BoxFuture<'static, ()>>,
+    following: Following,
     /// Readers of `schema-updates` that have not come to its end yet, and who waits for that.
     catching_up: usize,
     awaiting_ready: Vec<oneshot::Sender<()>>,
@@ -73,6 +77,8 @@ impl<'a, C: Client> Session<'a, C> {
             locating,
             databases,
             catching_up,
+            unanswered: FuturesUnordered::new(),
+            following: Following::default(),
             awaiting_ready: Vec::new(),
             timer: None,
             is_deserted: false,
@@ -88,7 +94,7 @@ impl<'a, C: Client> Session<'a, C> {
             let now = self.client.now();
             let received = self.poll_inbox(context, now);
             let read = self.poll_reads(context, now);
-            let appended = self.poll_appends(context, now);
+            let appended = self.poll_appends(context, now) | self.poll_unanswered(context);
             if self.requests.is_due(now) {
                 self.requests.handle(now, Input::Tick);
             }
@@ -116,8 +122,10 @@ impl<'a, C: Client> Session<'a, C> {
             Poll::Ready(0) => self.is_deserted = true,
             Poll::Ready(_) => {}
         }
-        for message in self.received.drain(..) {
+        for message in std::mem::take(&mut self.received) {
             match message {
+                Message::Append { append, reply } => self.append(append, reply),
+                Message::Follow(follow) => self.follow(follow),
                 Message::Request(input) => self.requests.handle(now, input),
                 Message::Ready(ready) => self.awaiting_ready.push(ready),
                 Message::Shutdown { deadline, done } => {
@@ -137,7 +145,11 @@ impl<'a, C: Client> Session<'a, C> {
             let Poll::Ready(Some(step)) = self.reads.poll_next_unpin(context) else {
                 return done > 0;
             };
-            if step.reader.topic == Topic::SchemaUpdates {
+            if Following::has(step.reader.topic) {
+                if !self.following.take(&step) {
+                    continue;
+                }
+            } else if step.reader.topic == Topic::SchemaUpdates {
                 self.take_schemas(&step);
             } else {
                 self.locating -= usize::from(step.has_located);
@@ -146,6 +158,33 @@ impl<'a, C: Client> Session<'a, C> {
             self.reads.push(Box::pin(step.reader.step(self.client)));
         }
         true
+    }
+
+    /// Appends a record that nobody answers. Whoever waits is told what became of it.
+    fn append(&mut self, append: Append, reply: oneshot::Sender<AppendOutcome>) {
+        let appended = self.client.append(vec![append]);
+        self.unanswered.push(Box::pin(async move {
+            if let Some(outcome) = appended.await.pop() {
+                // Whoever asked may have gone.
+                let _ = reply.send(outcome);
+            }
+        }));
+    }
+
+    fn poll_unanswered(&mut self, context: &mut Context<'_>) -> bool {
+        let mut is_any = false;
+        while let Poll::Ready(Some(())) = self.unanswered.poll_next_unpin(context) {
+            is_any = true;
+        }
+        is_any
+    }
+
+    fn follow(&mut self, follow: Follow) {
+        let (topic, partition) = (follow.topic, follow.partition);
+        if self.following.add(follow) {
+            let reader = Reader::new(topic, partition, Begin::AtEnd);
+            self.reads.push(Box::pin(reader.step(self.client)));
+        }
     }
 
     fn take_responses(&mut self, step: &Step, now: Timestamp) {

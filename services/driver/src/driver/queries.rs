@@ -248,7 +248,7 @@ impl Driver {
     }
 
     /// Waits for a query's answer until `deadline`. A timer is made only if it is not there at once.
-    async fn until<T>(
+    pub(super) async fn until<T>(
         &self,
         deadline: Timestamp,
         answer: impl Future<Output = Result<T, Error>>,
@@ -290,14 +290,14 @@ fn told_by(service: ServiceName) -> Option<Topic> {
     match service {
         ServiceName::EntityStorage => Some(Topic::EntityPatches),
         ServiceName::SchemaStorage => Some(Topic::SchemaPatches),
+        ServiceName::ZoneWatch => Some(Topic::ZoneChanges),
+        ServiceName::Coalescing => Some(Topic::ChangesByDevice),
+        ServiceName::Device => Some(Topic::Connections),
         ServiceName::EntityBatch
         | ServiceName::SchemaLearningPartitioner
         | ServiceName::SchemaLearning
         | ServiceName::ResponseAccumulator
         | ServiceName::ChangesInZone
-        | ServiceName::ZoneWatch
-        | ServiceName::Coalescing
-        | ServiceName::Device
         | ServiceName::ChangeStream => None,
     }
 }

@@ -71,9 +71,13 @@ impl Tasks {
             }
             Query::Databases { .. } => Answer::Unreadable,
             Query::Request(_) => Answer::Request(self.request.clone()),
-            Query::Definition(_) | Query::Definitions { .. } | Query::Learning(_) => {
-                Answer::NotOffered
-            }
+            Query::Definition(_)
+            | Query::Definitions { .. }
+            | Query::Learning(_)
+            | Query::Changes { .. }
+            | Query::Notifications(_)
+            | Query::Device(_)
+            | Query::Devices(_) => Answer::NotOffered,
         }
     }
 

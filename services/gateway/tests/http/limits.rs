@@ -213,6 +213,8 @@ fn the_collections_of_the_system_are_not_written() {
         let batch = shop.post("/v1/databases/shop/batch", parts).await.is(200).json();
         assert_eq!(batch["parts"][0]["status"], 400);
         shop.get(path).await.is(404);
-        shop.put("/v1/entities/shop/$zoneSubscription/phone/1", "1").await.is(201);
+        shop.put("/v1/entities/shop/$zoneSubscription/phone/1", r#"{"zone":"shop/orders/eu"}"#)
+            .await
+            .is(201);
     });
 }

@@ -2,12 +2,15 @@
 //! every script below speaks HTTP to a server that listens.
 
 mod batches;
+mod changes;
 mod client;
 mod conditions;
 mod connections;
 mod cors;
 mod databases;
+mod devices;
 mod entities;
+mod events;
 mod keys;
 mod limits;
 mod lists;

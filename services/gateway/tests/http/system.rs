@@ -14,8 +14,8 @@ use tidelog_core::{
 use tidelog_driver::{Connection, Driver, Options};
 use tidelog_gateway::{Settings, serve};
 use tidelog_machines::{
-    EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
-    SchemaLearningPartitioner, SchemaStorage,
+    ChangesInZone, Chunk, Coalescing, DeviceKeeper, EntityBatch, EntityStorage, Pace,
+    ResponseAccumulator, SchemaLearning, SchemaLearningPartitioner, SchemaStorage, ZoneWatch,
 };
 use tidelog_runtime::{LocalQueries, run};
 use tokio::{
@@ -113,11 +113,18 @@ impl System {
         spawn_local(work(memory.clone(), SchemaLearningPartitioner));
         let pace = Pace { definition: Duration::from_millis(5), counts: Duration::from_millis(10) };
         spawn_local(work(memory.clone(), SchemaLearning { pace }));
-        let services: [Box<dyn Service + Send + Sync>; 4] = [
+        spawn_local(work(memory.clone(), ChangesInZone));
+        spawn_local(work(memory.clone(), WATCH));
+        spawn_local(work(memory.clone(), Coalescing::default()));
+        spawn_local(work(memory.clone(), DeviceKeeper::default()));
+        let services: [Box<dyn Service + Send + Sync>; 7] = [
             Box::new(EntityBatch),
             Box::new(EntityStorage),
             Box::new(SchemaStorage),
             Box::new(ResponseAccumulator),
+            Box::new(WATCH),
+            Box::new(Coalescing::default()),
+            Box::new(DeviceKeeper::default()),
         ];
         let queries = Arc::new(LocalQueries::new(memory.clone(), services));
         let log = Log::new(memory.clone());
@@ -209,6 +216,10 @@ impl System {
         Ask::new(self.address, method, path)
     }
 }
+
+/// A feed that keeps the last 20 changes.
+const WATCH: ZoneWatch =
+    ZoneWatch { feed_changes: 20, chunk: Chunk { devices: 2, subscriptions: 10 } };
 
 /// Lets the log's clock go as the real one does.
 async fn tick(memory: Memory) {

@@ -2,6 +2,8 @@
 
 use tidelog_core::{
     Document, Effects, EntityId, Message, Probe, Problem, ProblemKind, Revision, State,
+    Subscription,
+    limits::SUBSCRIPTIONS_MAX,
     message::{Change, EntityPatch, EntityUpdate, MarkedUpdate, Outcome, UpdateKind},
     patch,
 };
@@ -31,6 +33,9 @@ pub(super) fn write(patch: &EntityPatch, state: &mut State<'_>, effects: &mut Ef
             return Outcome::Failed { problem, revision: exists_at }.into();
         }
     };
+    if let Some(problem) = subscription_problem(state, patch, &before, document.as_ref()) {
+        return Outcome::Failed { problem, revision: exists_at }.into();
+    }
     let after = before.next(document);
     rows::put(state, &patch.entity, &before, &after);
     let (kind, outcome) = match (&before.document, &after.document) {
@@ -60,6 +65,28 @@ pub(super) fn refusal(patch: &EntityPatch, exists_at: Option<Revision>) -> Optio
     }
     let holds = patch.request.condition.holds(exists_at);
     (!holds).then(|| precondition_failed(&patch.entity, exists_at))
+}
+
+/// What is wrong with a document as a subscription, where it is to be one.
+fn subscription_problem(
+    state: &State<'_>,
+    patch: &EntityPatch,
+    before: &EntityRow,
+    document: Option<&Document>,
+) -> Option<Problem> {
+    let document = document.filter(|_| Subscription::is_one(&patch.entity))?;
+    let is_new = before.document.is_none();
+    if is_new && rows::count(state, &patch.entity.zone()) >= SUBSCRIPTIONS_MAX {
+        return Some(Problem::new(
+            ProblemKind::TooLarge,
+            format_args!(
+                "{} has {SUBSCRIPTIONS_MAX} subscriptions in this partition, as many as can be; \
+                 delete some, or subscribe to whole collections",
+                patch.entity.zone()
+            ),
+        ));
+    }
+    Subscription::read(&patch.entity, document).err()
 }
 
 fn publish(

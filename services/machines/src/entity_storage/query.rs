@@ -30,7 +30,11 @@ pub(super) fn answer(state: &State<'_>, query: &Query) -> Answer {
         | Query::Request(_)
         | Query::Definition(_)
         | Query::Definitions { .. }
-        | Query::Learning(_) => Answer::NotOffered,
+        | Query::Learning(_)
+        | Query::Changes { .. }
+        | Query::Notifications(_)
+        | Query::Device(_)
+        | Query::Devices(_) => Answer::NotOffered,
     };
     if state.fault().is_some() { Answer::Unreadable } else { answer }
 }

@@ -32,13 +32,18 @@ pub(super) fn find(state: &State<'_>, id: &EntityId) -> EntityRow {
     state.get(&ENTITIES, id).unwrap_or(EntityRow::NONE)
 }
 
+/// How many entities a zone has in this partition.
+pub(super) fn count(state: &State<'_>, zone: &ZoneId) -> u64 {
+    state.get(&ZONES, zone).unwrap_or(0)
+}
+
 /// Writes the row of an entity that was `before`, and counts it where it came or went.
 pub(super) fn put(state: &mut State<'_>, id: &EntityId, before: &EntityRow, after: &EntityRow) {
     state.put(&ENTITIES, id, after);
     match (&before.document, &after.document) {
         (None, Some(_)) => {
             let zone = id.zone();
-            let count = state.get(&ZONES, &zone).unwrap_or(0);
+            let count = count(state, &zone);
             state.put(&ZONES, &zone, &(count + 1));
         }
         (Some(_), None) => {

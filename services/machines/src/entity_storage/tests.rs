@@ -4,6 +4,7 @@ mod names_model;
 mod queries;
 mod repeats;
 mod script;
+mod subscriptions;
 
 use tidelog_core::{
     Message, Revision,

@@ -1,5 +1,9 @@
 //! Messages in few words.
 
+mod zones;
+
+pub(crate) use zones::*;
+
 use tidelog_core::{
     ClientId, Document, EntityId, Message, Problem, RequestName, Timestamp,
     message::{

@@ -1,5 +1,7 @@
 //! Messages as lines that people can read.
 
+mod zones;
+
 use tidelog_core::{
     Document, Message,
     message::{Outcome, PartAnswer, Remember},
@@ -100,6 +102,23 @@ pub(crate) fn line(message: &Message) -> String {
         Message::LearnedDefinition(learned) => format!(
             "learned of {} epoch {}, number {}: {} (at {})",
             learned.collection, learned.epoch, learned.number, learned.definition, learned.time
+        ),
+        Message::Zone(message) => zones::zone(message),
+        Message::ForDevice(message) => zones::for_device(message),
+        Message::DeviceNotification(notification) => zones::notification(notification),
+        Message::DeviceCall(call) => format!("{call:?}"),
+        Message::DeviceUpdate(update) => format!(
+            "device {} {:?} at {}, {:?} in {:?}, there since {}",
+            update.device,
+            update.kind,
+            update.time,
+            update.app_version,
+            update.databases,
+            update.added,
+        ),
+        Message::ForgetZone(forget) => format!(
+            "forget {} ({}/{}) at {}",
+            forget.zone, forget.partition, forget.number, forget.time
         ),
     }
 }

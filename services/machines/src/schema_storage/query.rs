@@ -35,7 +35,11 @@ pub(super) fn answer(state: &State<'_>, query: &Query) -> Answer {
         | Query::Entities { .. }
         | Query::Collections { .. }
         | Query::Zones { .. }
-        | Query::Request(_) => Answer::NotOffered,
+        | Query::Request(_)
+        | Query::Changes { .. }
+        | Query::Notifications(_)
+        | Query::Device(_)
+        | Query::Devices(_) => Answer::NotOffered,
     };
     if state.fault().is_some() { Answer::Unreadable } else { answer }
 }

@@ -54,7 +54,7 @@ pub(super) fn path(list: &str, limit: Option<usize>, cursor: Option<&str>) -> St
 }
 
 /// Percent-encodes all that is not unreserved (RFC 3986).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -54,6 +54,12 @@ pub(crate) struct Layer {
     #[serde(deserialize_with = "of_file::duration")]
     pub(crate) usage_interval: Option<Duration>,
 
+    /// Changes of each zone that its feed keeps at least [default: 100000]
+    /// [env: TIDELOG_FEED_CHANGES]
+    #[arg(long, value_name = "COUNT", value_parser = parse::changes)]
+    #[serde(deserialize_with = "of_file::changes")]
+    pub(crate) feed_changes: Option<u64>,
+
     /// Write what changes to the topic `entity-changes` too, as JSON in Debezium's envelope
     /// [env: TIDELOG_CHANGE_STREAM]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
@@ -213,6 +219,7 @@ pub(crate) fn environment_says(
         answer_timeout: from.read("TIDELOG_ANSWER_TIMEOUT", parse_duration)?,
         schema_interval: from.read("TIDELOG_SCHEMA_INTERVAL", parse_duration)?,
         usage_interval: from.read("TIDELOG_USAGE_INTERVAL", parse_duration)?,
+        feed_changes: from.read("TIDELOG_FEED_CHANGES", parse::changes)?,
         change_stream: from.read("TIDELOG_CHANGE_STREAM", parse::switch)?,
         log: from.read("TIDELOG_LOG", text)?,
         log_format: from.read("TIDELOG_LOG_FORMAT", |text| {

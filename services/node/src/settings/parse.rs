@@ -60,6 +60,11 @@ fn service(name: &str) -> Result<ServiceName, String> {
     })
 }
 
+/// Reads how many changes a feed keeps.
+pub(crate) fn changes(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(is_changes).ok_or_else(changes_expected)
+}
+
 /// Reads a setting of librdkafka.
 pub(crate) fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -117,8 +122,8 @@ pub(super) mod of_file {
     use std::time::Duration;
 
     use super::{
-        Deserialize, Deserializer, ServiceName, SocketAddr, de, is_partitions, is_replication,
-        list, partitions_expected, replication_expected, text,
+        Deserialize, Deserializer, ServiceName, SocketAddr, changes_expected, de, is_changes,
+        is_partitions, is_replication, list, partitions_expected, replication_expected, text,
     };
     use crate::settings::parse_duration;
 
@@ -182,6 +187,10 @@ pub(super) mod of_file {
         number(from, is_replication, replication_expected)
     }
 
+    pub(in crate::settings) fn changes<'de, D: Deserializer<'de>>(from: D) -> Read<u64, D::Error> {
+        number(from, is_changes, changes_expected)
+    }
+
     fn number<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         from: D,
         is_good: impl Fn(&T) -> bool,
@@ -190,6 +199,14 @@ pub(super) mod of_file {
         let number = T::deserialize(from)?;
         if is_good(&number) { Ok(Some(number)) } else { Err(de::Error::custom(expected())) }
     }
+}
+
+fn is_changes(count: &u64) -> bool {
+    (1..=CHANGES_MAX).contains(count)
+}
+
+fn changes_expected() -> String {
+    format!("a feed keeps 1 to {CHANGES_MAX} changes")
 }
 
 fn is_partitions(count: &u32) -> bool {
@@ -211,6 +228,9 @@ fn replication_expected() -> String {
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte)
 }
+
+/// Changes that a feed can be told to keep.
+const CHANGES_MAX: u64 = 1_000_000_000;
 
 /// Bytes of a prefix, or of a node's name. Topics, whose names are longer by less than 50, have room for 249.
 const NAME_BYTES_MAX: usize = 100;

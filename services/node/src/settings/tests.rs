@@ -28,7 +28,7 @@ fn each_layer_wins_over_the_ones_below() -> Result<(), SettingsError> {
 fn a_file_can_say_everything() -> Result<(), SettingsError> {
     let file = file_of(
         "listen = '127.0.0.1:1'\ndata = '/data'\ncors-origin = ['https://a.example/']\n\
-         partitions = 1\nanswer-timeout = '2s'\nschema-interval = '3s'\nusage-interval = '9s'\nchange-stream = true\nlog = 'warn'\nlog-format = 'json'\n",
+         partitions = 1\nanswer-timeout = '2s'\nschema-interval = '3s'\nusage-interval = '9s'\nfeed-changes = 11\nchange-stream = true\nlog = 'warn'\nlog-format = 'json'\n",
     );
     let settings = ServeSettings::layered([file_says(file.path())?]);
     let expected = ServeSettings {
@@ -39,6 +39,7 @@ fn a_file_can_say_everything() -> Result<(), SettingsError> {
         answer_timeout: Duration::from_secs(2),
         schema_interval: Duration::from_secs(3),
         usage_interval: Duration::from_secs(9),
+        feed_changes: 11,
         change_stream: true,
         log: "warn".to_owned(),
         log_format: LogFormat::Json,

@@ -34,6 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const PREFIX: &str = "crash-";
 
+/// What the tests look at. The others would have their share of each of a hundred restarts.
+const SERVICES: &str = "entity-batch,entity-storage,response-accumulator,schema-storage,\
+                        schema-learning-partitioner,schema-learning";
+
 /// Partitions of each topic.
 pub(crate) const PARTITIONS: u32 = 4;
 
@@ -77,6 +81,7 @@ impl Member {
             .args(["serve", "--brokers", &self.brokers, "--prefix", PREFIX, "--node", &self.name])
             .args(["--create-topics", "--replication", &self.copies.to_string()])
             .args(["--partitions", &PARTITIONS.to_string(), "--answer-timeout", "5s"])
+            .args(["--services", SERVICES])
             .args(["--peer-listen", "127.0.0.1:0"])
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.folder);

@@ -6,3 +6,4 @@ mod schemas;
 mod security;
 mod tool;
 mod topics;
+mod zones;

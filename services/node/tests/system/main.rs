@@ -15,3 +15,4 @@ mod movies;
 mod node;
 mod readiness;
 mod schemas;
+mod zones;

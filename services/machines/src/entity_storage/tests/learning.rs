@@ -85,7 +85,7 @@ fn steps() -> Vec<Step> {
     vec![
         write(1, "shop/orders/eu/1", create("1")),
         write(2, "shop/users/eu/1", create("1")),
-        write(3, "shop/$zoneSubscription/phone/1", create("1")),
+        write(3, "shop/$zoneSubscription/phone/1", create(SUBSCRIPTION)),
         record(1_004, on("shop", 7)),
         record(1_005, on("shop/users", 8)),
         // Neither walk has begun.
@@ -122,3 +122,5 @@ fn switch(scope: &str, epoch: u64, is_on: bool) -> Message {
 fn patch_message(patch: tidelog_core::message::EntityPatch) -> Message {
     Message::EntityPatch(patch)
 }
+
+const SUBSCRIPTION: &str = r#"{"zone":"shop/orders/eu"}"#;
