@@ -58,7 +58,8 @@
 //!
 //! While a group's coordinator cannot be reached at all, sending positions to it waits, beyond its time limit
 //! (librdkafka's issue 5456). The session goes on when the coordinator is back; until then it cannot be
-//! dropped.
+//! dropped. Who has to end meanwhile, as a node that is told to stop, ends the process without it: what it had not
+//! committed is done again by whoever takes over, as after a crash.
 //!
 //! A broker that leaves out the markers of a transaction that it has said was committed holds its readers
 //! back for ever. Apache Kafka 4.3.1 does so if it dies between deciding and marking, has no other copy of

@@ -8,6 +8,21 @@ use tidelog_core::{Layout, ServiceName, Topic, limits::RECORD_BYTES_MAX};
 /// Bytes of a record with its key and what the log puts around it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 128 * 1024;
 
+/// KiB of records that a consumer has fetched and nobody has taken, before it fetches no more. librdkafka has some 250
+/// bytes for each record besides, which is as much as a small one.
+const QUEUED_KIB_MAX: usize = 4 * 1024;
+
+/// Bytes of one fetch, which may all be of one partition. What is fetched stays in memory whole until the last of
+/// its records is taken. Long runs of one partition make large batches, and so less work for the broker: with 256 KiB
+/// of each partition it needed a third more.
+const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The same of a consumer that reads changelogs, of which a service has one.
+const RESTORING_QUEUED_KIB_MAX: usize = 16 * 1024;
+
+/// Bytes of a changelog that are fetched at a time.
+const RESTORING_FETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Settings of a connection to a broker.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -128,8 +143,9 @@ impl Settings {
             .set("fetch.wait.max.ms", millis(self.fetch_wait))
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "50")
-            .set("fetch.message.max.bytes", "1048576")
-            .set("queued.max.messages.kbytes", "16384");
+            .set("fetch.message.max.bytes", FETCH_BYTES_MAX.to_string())
+            .set("fetch.max.bytes", FETCH_BYTES_MAX.to_string())
+            .set("queued.max.messages.kbytes", QUEUED_KIB_MAX.to_string());
         config
     }
 
@@ -175,8 +191,9 @@ impl Settings {
             .set("enable.partition.eof", "true")
             // The end of a partition is told after a fetch that brought nothing.
             .set("fetch.wait.max.ms", "5")
-            .set("fetch.message.max.bytes", "8388608")
-            .set("queued.max.messages.kbytes", "65536");
+            .set("fetch.message.max.bytes", RESTORING_FETCH_BYTES_MAX.to_string())
+            .set("fetch.max.bytes", RESTORING_FETCH_BYTES_MAX.to_string())
+            .set("queued.max.messages.kbytes", RESTORING_QUEUED_KIB_MAX.to_string());
         config
     }
 

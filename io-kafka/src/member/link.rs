@@ -21,8 +21,9 @@ use crate::{
     tables::KafkaTables,
 };
 
-/// Bytes of records that have been read and that the runner has not taken yet.
-const UNTAKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of records that have been read and that the runner has not taken yet: enough for it to go on with while a
+/// commit is made.
+const UNTAKEN_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What a session wants of its thread.
 pub(crate) enum Command<T> {

@@ -9,7 +9,8 @@ use crate::{
     Failure,
     installation::{Installation, run},
     or_pass_over,
-    process::{Home, Process, free_ports},
+    ports::free_ports,
+    process::{Home, Process},
 };
 
 /// A broker that asks its clients who they are, and lets them do what they may. Beside the listeners of
@@ -63,7 +64,7 @@ impl Guarded {
     }
 
     fn try_start(installation: &Installation) -> Result<Self, String> {
-        let ports = free_ports::<3>()?;
+        let ports = free_ports::<3>().map_err(|error| error.to_string())?;
         let home = Home::guarded(installation, |folder| {
             make_certificate(folder)?;
             Ok(properties(folder, ports))

@@ -9,7 +9,8 @@ use std::{
 
 use crate::{
     Failure, Transactions,
-    process::{ALONE, Apart, Process, free_ports, listeners},
+    ports::free_port,
+    process::{ALONE, Apart, Process, listeners},
 };
 
 const POM: &str = include_str!("installation/pom.xml");
@@ -154,7 +155,7 @@ impl Installation {
             if data.exists() {
                 fs::remove_dir_all(&data).map_err(|error| error.to_string())?;
             }
-            let port = free_ports::<1>()?[0];
+            let port = free_port().map_err(|error| error.to_string())?;
             let lines = format!("{}{ALONE}", listeners(port, 0));
             let properties = self.properties(&format!("{name}.properties"), &data, &lines)?;
             self.format(&properties, transactions, &["--standalone"])?;

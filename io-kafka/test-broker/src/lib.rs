@@ -17,6 +17,7 @@
 mod cluster;
 mod guarded;
 mod installation;
+mod ports;
 mod process;
 
 use std::{
@@ -28,6 +29,7 @@ use std::{
 pub use self::{
     cluster::Cluster,
     guarded::{Guarded, Listener, PASSWORD, USER, guarded},
+    ports::free_port,
 };
 use self::{installation::Installation, process::Process};
 

@@ -3,14 +3,17 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use tempfile::TempDir;
 
-use crate::{Transactions, installation::Installation};
+use crate::{
+    Transactions,
+    installation::Installation,
+    ports::{free_port, free_ports},
+};
 
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -40,7 +43,7 @@ impl Home {
         let folder = folder()?;
         let data = folder.path().join(DATA);
         copy(&installation.template(transactions), &data).map_err(|error| error.to_string())?;
-        let port = free_ports::<1>()?[0];
+        let port = free_port().map_err(|error| error.to_string())?;
         let lines = format!("{}{ALONE}", listeners(port, 0));
         let properties = installation.properties("broker.properties", &data, &lines)?;
         Ok(Self { installation: installation.clone(), properties, port, folder })
@@ -69,7 +72,7 @@ impl Home {
         installation: &Installation,
         transactions: Transactions,
     ) -> Result<Vec<Self>, String> {
-        let ports = free_ports::<6>()?;
+        let ports = free_ports::<6>().map_err(|error| error.to_string())?;
         let (brokers, controllers) = ports.split_at(3);
         let voters: Vec<_> =
             (1..).zip(controllers).map(|(n, port)| format!("{n}@{}", address(*port))).collect();
@@ -97,7 +100,7 @@ impl Home {
     ) -> Result<Self, String> {
         let folder = folder()?;
         let data = folder.path().join(DATA);
-        let port = free_ports::<1>()?[0];
+        let port = free_port().map_err(|error| error.to_string())?;
         let lines = format!("{}{ALONE}", properties(folder.path())?);
         let lines = lines.replace("{port}", &port.to_string());
         let properties = installation.properties("broker.properties", &data, &lines)?;
@@ -215,7 +218,7 @@ pub(crate) struct Apart {
 
 impl Apart {
     pub(crate) fn with_free_ports() -> Result<Self, String> {
-        let [port, controller] = free_ports()?;
+        let [port, controller] = free_ports().map_err(|error| error.to_string())?;
         Ok(Self { port, controller })
     }
 
@@ -265,19 +268,6 @@ controller.quorum.fetch.timeout.ms=1000
 /// The line of properties that says where a broker listens.
 pub(crate) fn listeners(port: u16, controller: u16) -> String {
     format!("listeners=PLAINTEXT://{},CONTROLLER://{}\n", address(port), address(controller))
-}
-
-/// Ports that nobody listens at, at this time.
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], String> {
-    // All are held until the last one is known, so that they differ.
-    let mut listeners = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| error.to_string())?;
-        *port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        listeners.push(listener);
-    }
-    Ok(ports)
 }
 
 fn address(port: u16) -> String {

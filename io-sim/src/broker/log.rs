@@ -168,9 +168,10 @@ impl Log {
                 .is_some_and(|entry| entry.batch.last_offset < until)
     }
 
-    /// Where a reader of committed records has to stop.
+    /// Where a reader of committed records has to stop. What was deleted of an open transaction holds nobody back.
     pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
-        self.producers.first_unstable().map_or(high_watermark, |first| first.min(high_watermark))
+        let first = self.producers.first_unstable().map(|first| first.max(self.start()));
+        first.map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// All in-sync replicas have everything before `high_watermark`.

@@ -71,3 +71,16 @@ fn offsets_that_are_refused_have_begun_the_transaction_all_the_same() {
         ],
     );
 }
+
+#[test]
+fn what_was_deleted_of_an_open_transaction_holds_nobody_back() {
+    agree(
+        Speech::V2,
+        &[
+            Init { producer: 1, id: Some(0) },
+            Produce { producer: 1, partition: 0, batch: Batch::Next, records: 1 },
+            Trim { partition: 0, to: None },
+            Bounds { partition: 0, committed: true },
+        ],
+    );
+}

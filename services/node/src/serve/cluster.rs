@@ -35,6 +35,10 @@ use crate::settings::ServeSettings;
 /// Bytes of the store that are kept in memory.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long the services may take to commit what they have done and to leave their groups. While a group's
+/// coordinator is away librdkafka heeds no time limit of its own, so what has not left by then is left to time out.
+const STOPPED_WITHIN: Duration = Duration::from_secs(15);
+
 pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error> {
     let cluster = &settings.cluster;
     let kafka = cluster.kafka(brokers, layout(settings)?)?;
@@ -76,7 +80,7 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let failed = either(some_ended, brokers.failed());
     let served = runtime.block_on(http::serve(settings, listener, log, failed));
     // Other nodes are answered until the tasks are theirs.
-    let worked = workers.stop();
+    let worked = workers.stop(Some(STOPPED_WITHIN));
     peers.abort();
     let asked = brokers.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -44,7 +44,7 @@ pub(super) fn serve(settings: &ServeSettings) -> Result<(), Error> {
     let served = runtime.block_on(http::serve(settings, listener, of_http, failed));
     // The services go on until the last request was answered or given up.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let worked = workers.stop();
+    let worked = workers.stop(None);
     let failure = log.failure();
     log.close();
     match failure {

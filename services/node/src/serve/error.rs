@@ -1,11 +1,15 @@
 //! Why a node cannot run.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tidelog_core::{ServiceName, limits::PARTITIONS_MAX};
 use tidelog_runtime::RunError;
 
 use crate::settings::ClusterError;
+
+/// Names of services, which are shown with commas between.
+#[derive(Debug)]
+pub(crate) struct Names(pub(crate) Vec<ServiceName>);
 
 /// Why a node cannot run, or ran no longer.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,17 @@ pub(crate) enum Error {
     /// A service's thread panicked.
     #[error("{0} has panicked; this is a bug, and nothing that was answered is lost")]
     Panic(ServiceName),
+    /// Services did not stop in time.
+    #[error(
+        "{services} did not stop within {within:?}: can the brokers be reached? Nothing that was answered is \
+         lost, and other nodes take over when the sessions of this one have timed out"
+    )]
+    NotStopped {
+        /// The services.
+        services: Names,
+        /// How long they had.
+        within: Duration,
+    },
     /// The connection of the gateway to the log has failed.
     #[error("the gateway's driver has stopped: {0}")]
     Driver(#[from] tidelog_driver::Error),
@@ -130,4 +145,14 @@ pub(crate) enum Error {
         /// What happened.
         reason: Box<str>,
     },
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, name) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
 }

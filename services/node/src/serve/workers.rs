@@ -5,14 +5,14 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tidelog_core::{Service, ServiceName, port::Transport};
 use tidelog_runtime::{RunError, Settings, run_watched};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Error, health::Health};
+use super::{Error, error::Names, health::Health};
 
 /// The threads of the services. They are to be stopped, not dropped.
 pub(crate) struct Workers {
@@ -77,16 +77,23 @@ impl Workers {
         Ok((Self { workers }, failed))
     }
 
-    /// Lets every service commit what it has done, and ends the threads.
-    pub(crate) fn stop(self) -> Result<(), Error> {
+    /// Lets every service commit what it has done, and ends the threads. One that does not end within the
+    /// time, where there is a limit, is left to itself until the process ends, which is an error.
+    pub(crate) fn stop(self, within: Option<Duration>) -> Result<(), Error> {
+        let deadline = within.map(|within| Instant::now() + within);
         let mut outcome = Ok(());
         let mut threads = Vec::new();
+        let mut late = Vec::new();
         for Worker { service, stop, thread } in self.workers {
             // One that has ended by itself cannot be told.
             let _ = stop.send(());
             threads.push((service, thread));
         }
         for (service, thread) in threads {
+            if !has_ended_by(&thread, deadline) {
+                late.push(service);
+                continue;
+            }
             let ended = match thread.join() {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(source)) => Err(Error::Service { service, source }),
@@ -94,8 +101,25 @@ impl Workers {
             };
             outcome = outcome.and(ended);
         }
-        outcome
+        match within {
+            Some(within) if !late.is_empty() => {
+                outcome.and(Err(Error::NotStopped { services: Names(late), within }))
+            }
+            _ => outcome,
+        }
     }
+}
+
+/// Waits for a thread to end. Says whether it has; without a deadline it is for `join` to wait.
+fn has_ended_by<T>(thread: &JoinHandle<T>, deadline: Option<Instant>) -> bool {
+    let Some(deadline) = deadline else { return true };
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(ENDED_POLL);
+    }
+    true
 }
 
 /// What a worker's thread has.
@@ -140,6 +164,9 @@ impl<T: Transport> Work<T> {
     }
 }
 
+/// How long it is waited before it is looked again whether a thread has ended.
+const ENDED_POLL: Duration = Duration::from_millis(5);
+
 /// How long it is waited after a service has given up.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -150,5 +177,41 @@ impl Drop for EndOfWorker {
     fn drop(&mut self) {
         // One is enough.
         let _ = self.0.try_send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn worker(service: ServiceName, run: impl FnOnce() + Send + 'static) -> Worker {
+        let (stop, _) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            run();
+            Ok(())
+        });
+        Worker { service, stop, thread }
+    }
+
+    #[test]
+    fn a_service_that_does_not_stop_in_time_is_named_and_left() {
+        let (go_on, hung) = channel::<()>();
+        let hang = move || hung.recv().unwrap_or_default();
+        let workers =
+            vec![worker(ServiceName::EntityStorage, hang), worker(ServiceName::ZoneWatch, || {})];
+        let error =
+            Workers { workers }.stop(Some(Duration::from_millis(50))).expect_err("one hangs");
+        let words = error.to_string();
+        assert!(words.starts_with("entity-storage did not stop within 50ms"), "{words}");
+        drop(go_on);
+    }
+
+    #[test]
+    fn services_that_stop_have_stopped() {
+        let workers =
+            vec![worker(ServiceName::EntityStorage, || {}), worker(ServiceName::ZoneWatch, || {})];
+        assert!(Workers { workers }.stop(Some(Duration::from_secs(60))).is_ok());
     }
 }

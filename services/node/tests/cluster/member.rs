@@ -2,12 +2,13 @@
 
 use std::{
     fs::{File, OpenOptions},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
+
+use tidelog_test_broker::free_port;
 
 use crate::http::Http;
 
@@ -43,8 +44,7 @@ pub(crate) const PARTITIONS: u32 = 4;
 impl Member {
     /// A node that does not run yet.
     pub(crate) fn new(folder: &Path, name: &str, brokers: &str, copies: usize) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = listener.local_addr().expect("a port").port();
+        let port = free_port().expect("a port");
         let (name, brokers) = (name.to_owned(), brokers.to_owned());
         let folder = folder.join(&name);
         Self { name, folder, brokers, port, copies, process: None }

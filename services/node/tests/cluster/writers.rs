@@ -45,8 +45,9 @@ const APPENDS: u64 = 100;
 /// How long a node may be silent: one that stands still does not say so.
 const ANSWER: Duration = Duration::from_secs(7);
 
-/// How long anything may take that is to be done.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long anything may take that is to be done, before it counts as never. It is no measure: on a machine that has
+/// ten times as much to do as it can, a broker alone takes a minute to start.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Writers {
     pub(crate) fn new(urls: [String; 2]) -> Self {

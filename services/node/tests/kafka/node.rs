@@ -14,6 +14,9 @@ use ureq::Agent;
 /// How long a node may take until it has its partitions.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long a node waits for an answer, so that nobody has to ask a second time, which the log would show.
+const ANSWER_TIMEOUT: &str = "--answer-timeout=60s";
+
 /// A running node. Killed when it is dropped.
 pub(crate) struct Node {
     child: Child,
@@ -35,6 +38,7 @@ impl Node {
                 "127.0.0.1:0",
                 "--node",
                 "one",
+                ANSWER_TIMEOUT,
             ])
             .arg("--data")
             .arg(store)
@@ -71,11 +75,13 @@ impl Node {
 
     /// Puts a document, and gives the status of the answer.
     pub(crate) fn put(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> u16 {
-        let mut put = self.agent.put(format!("{}{path}", self.url));
-        for (name, value) in [("content-type", "application/json")].iter().chain(headers) {
-            put = put.header(*name, *value);
-        }
-        put.send(body).expect("the node answers").status().as_u16()
+        patiently(|| {
+            let mut put = self.agent.put(format!("{}{path}", self.url));
+            for (name, value) in [("content-type", "application/json")].iter().chain(headers) {
+                put = put.header(*name, *value);
+            }
+            put.send(body).expect("the node answers").status().as_u16()
+        })
     }
 
     /// Reads JSON, if there is any.
@@ -89,8 +95,21 @@ impl Node {
 
     /// Deletes an entity, and gives the status of the answer.
     pub(crate) fn delete(&self, path: &str) -> u16 {
-        let delete = self.agent.delete(format!("{}{path}", self.url));
-        delete.call().expect("the node answers").status().as_u16()
+        patiently(|| {
+            let delete = self.agent.delete(format!("{}{path}", self.url));
+            delete.call().expect("the node answers").status().as_u16()
+        })
+    }
+}
+
+/// Asks again while the brokers are busy: what is answered 503 has not been done.
+fn patiently(ask: impl Fn() -> u16) -> u16 {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            503 if begun.elapsed() < READY_WITHIN => sleep(Duration::from_millis(50)),
+            status => return status,
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn tidelog(brokers: &str, prefix: &str, words: &[&str]) -> Done {
         .args(words)
         .args(["--brokers", brokers, "--prefix", prefix])
         .env_remove("TIDELOG_BROKERS")
+        // A broker that has just begun, on a machine with other things to do, takes its time.
+        .env("TIDELOG_TIMEOUT", "120s")
         .output()
         .expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -1,15 +1,14 @@
 //! Nodes of a cluster, on a real broker.
 
 use std::{
-    net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tidelog_test_broker::{Cluster, Flavour, shared};
+use tidelog_test_broker::{Cluster, Flavour, free_port, own, shared};
 
 use crate::{
     http::{Http, Reply},
@@ -126,6 +125,41 @@ fn a_node_waits_for_brokers_that_are_away() {
     wait_until(|| http.put("/v1/entities/shop/orders/eu/1", "3").status == 200);
     assert_eq!(http.get("/v1/entities/shop/orders/eu/1").body, b"3");
     node.stop();
+}
+
+/// A node that is told to stop while its brokers are gone stops all the same, however far its commits are.
+#[test]
+fn a_node_stops_within_a_minute_though_its_brokers_are_gone() {
+    let Some(mut broker) = own(Flavour::ONE) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen = free_address();
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut node = cluster(&broker.addresses(), &prefix(), &folder.path().join("node"));
+    node.args(["--listen", &listen]).stderr(log.reopen().expect("the same file"));
+    let mut node = Process::spawn(&mut node);
+    let http = Http::new(&format!("http://{listen}"));
+    wait_until(|| std::net::TcpStream::connect(&listen).is_ok());
+    wait_until(|| http.get("/readyz").status == 200);
+    http.provision("shop");
+    let (is_over, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let call = http.call("PUT", "/v1/entities/shop/orders/eu/1");
+                if call.try_send(b"1").is_ok_and(|reply| matches!(reply.status, 200 | 201)) {
+                    written.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        wait_until(|| written.load(Ordering::Relaxed) > 20);
+        broker.kill(0);
+    });
+    let told = Instant::now();
+    let status = node.stopped();
+    assert!(told.elapsed() < Duration::from_secs(60), "{:?}", told.elapsed());
+    let said = std::fs::read_to_string(log.path()).expect("text");
+    assert!(status.success() || said.contains("did not stop within"), "{said}");
 }
 
 #[test]
@@ -276,8 +310,7 @@ pub(crate) fn prefix() -> String {
 }
 
 pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").to_string()
+    format!("127.0.0.1:{}", free_port().expect("a free port"))
 }
 
 /// A node that need not be ready.
@@ -289,10 +322,15 @@ impl Process {
     }
 
     fn stop(&mut self) {
+        assert!(self.stopped().success());
+    }
+
+    /// Asks it to stop, and waits until it has.
+    fn stopped(&mut self) -> ExitStatus {
         let pid = self.0.id().to_string();
         let told = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(told.success());
-        assert!(self.0.wait().expect("the node ends").success());
+        self.0.wait().expect("the node ends")
     }
 }
 
