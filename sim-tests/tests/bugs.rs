@@ -18,14 +18,13 @@ const FIELDS: [&str; 6] = ["Bug", "Story", "Seen", "Oracle", "Needs", "Reach"];
 const NO_PANIC: &str = "no-panic";
 
 /// What a bug can need to show. One of those that its story names is enough.
-const NEEDS: [&str; 16] = [
+const NEEDS: [&str; 15] = [
     "nothing",
     "clock",
     "crash",
     "disk-error",
     "duplicate",
     "impatience",
-    "old-format",
     "pause",
     "rebalance",
     "rejected-append",
