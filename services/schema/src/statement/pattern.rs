@@ -1,7 +1,9 @@
 //! Patterns: those that every engine matches in a time that grows with the text alone.
 
+mod choice;
+
 use regex_syntax::{
-    ParserBuilder,
+    ParserBuilder, ast,
     hir::{Hir, HirKind},
 };
 
@@ -39,6 +41,15 @@ pub(super) fn check(pattern: &str, at: &Pointer<'_>) -> Result<(), StatementErro
         return explosive(
             "it repeats what is nothing but a repetition, as in (a+)+, which can be matched in \
              exponentially many ways; put something between"
+                .to_owned(),
+        );
+    }
+    if let Ok(ast) = ast::parse::ParserBuilder::new().nest_limit(NESTING_MAX).build().parse(pattern)
+        && choice::repeats_choice(&ast, pattern)
+    {
+        return explosive(
+            "it chooses again and again between things that match the same, as in (a|a)*, which can be \
+             matched in exponentially many ways; leave all but one of them out"
                 .to_owned(),
         );
     }
