@@ -13,12 +13,15 @@ use std::{
 
 use hdrhistogram::Histogram;
 use tidelog_core::{
-    Document, EntityId, Layout, Service,
+    Document, EntityId, Layout, Service, Spec,
     message::{Change, PartRequest},
 };
 use tidelog_driver::{Driver, Options, With};
 use tidelog_io_local::{LocalLog, Settings};
-use tidelog_machines::{EntityBatch, EntityStorage, ResponseAccumulator, SchemaStorage};
+use tidelog_machines::{
+    ChangesInZone, Coalescing, DeviceKeeper, EntityBatch, EntityStorage, Pace, ResponseAccumulator,
+    SchemaLearning, SchemaLearningPartitioner, SchemaStorage, ZoneWatch,
+};
 use tidelog_runtime::LocalQueries;
 use tokio::sync::oneshot;
 
@@ -42,6 +45,8 @@ fn main() -> Outcome<()> {
             "--batch-records" => flags.batch_records = value.parse()?,
             "--settle-us" => flags.settle_us = value.parse()?,
             "--cache-mib" => flags.cache_mib = value.parse()?,
+            "--learning" => flags.learning = is_on(&value)?,
+            "--zones" => flags.zones = is_on(&value)?,
             other => return Err(format!("there is no flag {other}").into()),
         }
     }
@@ -57,6 +62,18 @@ struct Flags {
     batch_records: usize,
     settle_us: u64,
     cache_mib: u64,
+    /// Whether the services that learn schemas run, too.
+    learning: bool,
+    /// Whether those that watch zones and tell devices run, too.
+    zones: bool,
+}
+
+fn is_on(value: &str) -> Outcome<bool> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!("{other} is neither on nor off").into()),
+    }
 }
 
 impl Default for Flags {
@@ -70,6 +87,8 @@ impl Default for Flags {
             batch_records: 200,
             settle_us: 1_000,
             cache_mib: 32,
+            learning: false,
+            zones: false,
         }
     }
 }
@@ -85,7 +104,7 @@ fn run(flags: &Flags) -> Outcome<()> {
     let log = LocalLog::open(&flags.data, settings)?;
     let mut stops = Vec::new();
     let mut threads = Vec::new();
-    for service in services() {
+    for service in services(flags) {
         let transport = log.transport();
         let batch_records_max = flags.batch_records;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -102,11 +121,11 @@ fn run(flags: &Flags) -> Outcome<()> {
         )?);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
-    let queries = Arc::new(LocalQueries::new(log.snapshots(), services()));
+    let queries = Arc::new(LocalQueries::new(log.snapshots(), services(flags)));
     let options = Options { in_flight_max: flags.in_flight * 2, ..Options::new("bench") };
     let (driver, connection) = Driver::new(log.client(), queries, options)?;
     runtime.spawn(connection.run());
-    runtime.block_on(drive(driver, flags))?;
+    runtime.block_on(drive(driver, flags, &log))?;
     drop(stops);
     for thread in threads {
         thread.join().map_err(|_| "a service panicked")??;
@@ -115,7 +134,7 @@ fn run(flags: &Flags) -> Outcome<()> {
     Ok(())
 }
 
-async fn drive(driver: Driver, flags: &Flags) -> Outcome<()> {
+async fn drive(driver: Driver, flags: &Flags, log: &LocalLog) -> Outcome<()> {
     driver.ready().await;
     let database = "bench".parse()?;
     driver.provision(&database, driver.now().plus(Duration::from_secs(10))).await?;
@@ -128,8 +147,29 @@ async fn drive(driver: Driver, flags: &Flags) -> Outcome<()> {
     let merge = |n: u64| {
         Change::Merge(Document::parse(format!(r#"{{"n":{n}}}"#).as_bytes()).expect("a document"))
     };
+    caught_up(log, flags).await;
     let seconds = Some(Duration::from_secs(flags.seconds));
-    phase(&driver, flags, "patch", u64::MAX, seconds, merge).await
+    let started = Instant::now();
+    let patches = phase(&driver, flags, "patch", u64::MAX, seconds, merge).await?;
+    caught_up(log, flags).await;
+    println!("everything read: {:.0}/s", patches as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Waits until every service has read all of its inputs.
+async fn caught_up(log: &LocalLog, flags: &Flags) {
+    let (progress, layout) = (log.progress(), log.layout());
+    let specs: Vec<_> = services(flags).iter().map(|service| service.spec()).collect();
+    let unread = || {
+        let of = |spec: &&'static Spec| {
+            let inputs = layout.all().flat_map(|partition| progress.inputs(spec, partition));
+            inputs.map(|input| input.unread()).sum::<u64>()
+        };
+        specs.iter().map(of).sum::<u64>()
+    };
+    while unread() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn phase(
@@ -139,7 +179,7 @@ async fn phase(
     count: u64,
     time: Option<Duration>,
     change: impl Fn(u64) -> Change,
-) -> Outcome<()> {
+) -> Outcome<u64> {
     let next = AtomicU64::new(0);
     let started = Instant::now();
     let lane = async || -> Outcome<Histogram<u64>> {
@@ -173,14 +213,25 @@ async fn phase(
         latency.value_at_quantile(0.99),
         latency.max(),
     );
-    Ok(())
+    Ok(latency.len())
 }
 
-fn services() -> Vec<Box<dyn Service + Send + Sync>> {
-    vec![
+fn services(flags: &Flags) -> Vec<Box<dyn Service + Send + Sync>> {
+    let mut services: Vec<Box<dyn Service + Send + Sync>> = vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
         Box::new(ResponseAccumulator),
         Box::new(SchemaStorage),
-    ]
+    ];
+    if flags.learning {
+        services.push(Box::new(SchemaLearningPartitioner));
+        services.push(Box::new(SchemaLearning { pace: Pace::default() }));
+    }
+    if flags.zones {
+        services.push(Box::new(ChangesInZone));
+        services.push(Box::new(ZoneWatch::default()));
+        services.push(Box::new(Coalescing::default()));
+        services.push(Box::new(DeviceKeeper::default()));
+    }
+    services
 }

@@ -49,9 +49,11 @@ impl Actor {
                     Some(true) => message::Condition::exists(),
                     Some(false) => message::Condition::missing(),
                 };
-                let collection = COLLECTIONS[*collection].parse().expect("a collection's id");
-                let change = SchemaChange::State { collection, edit: edit_of(edit), condition };
+                let id = COLLECTIONS[*collection].parse().expect("a collection's id");
+                let change = SchemaChange::State { collection: id, edit: edit_of(edit), condition };
                 self.change(number, change, (*patience_ms, *again)).await;
+                // As people do: what they have stated is to be there when they look.
+                self.show(number, COLLECTIONS[*collection]).await;
             }
             Schema::Switch { collection, to, patience_ms, again } => {
                 let scope = match collection {
