@@ -7,8 +7,10 @@ pub use overlay::{Overlay, RowKey};
 pub use table::{Table, TableId, TableKey};
 
 use std::{
+    any::Any,
     cell::RefCell,
     ops::{Bound, ControlFlow},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -116,6 +118,36 @@ impl<'a> State<'a> {
     /// Makes `value` the row of `key`.
     pub fn put<K: TableKey, V: Serialize>(&mut self, table: &Table<K, V>, key: &K, value: &V) {
         self.overlay.insert(table.id(), &key.to_bytes(), Some(encode_row(value)));
+    }
+
+    /// As [`State::get`], of a row that is to be written again with [`State::put_kept`]: what that has
+    /// written is not decoded again before its batch is committed.
+    #[must_use]
+    pub fn get_kept<K, V>(&mut self, table: &Table<K, V>, key: &K) -> Option<V>
+    where
+        K: TableKey,
+        V: DeserializeOwned + Clone + Any + Send + Sync,
+    {
+        let (id, bytes) = (table.id(), key.to_bytes());
+        // The newest write counts, whether what it says was kept or not.
+        let kept = match self.overlay.get(id, &bytes) {
+            Some(_) => self.overlay.take_value(id, &bytes),
+            None => self.in_flight.and_then(|older| older.value(id, &bytes)).cloned(),
+        };
+        match kept.and_then(|value| value.downcast().ok()) {
+            Some(value) => Some(Arc::unwrap_or_clone(value)),
+            None => self.get(table, key),
+        }
+    }
+
+    /// As [`State::put`], of a row that is likely to be read soon with [`State::get_kept`].
+    pub fn put_kept<K, V>(&mut self, table: &Table<K, V>, key: &K, value: V)
+    where
+        K: TableKey,
+        V: Serialize + Any + Send + Sync,
+    {
+        self.put(table, key, &value);
+        self.overlay.keep(table.id(), &key.to_bytes(), Arc::new(value));
     }
 
     /// Removes the row of `key`, if there is one.

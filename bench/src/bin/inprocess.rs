@@ -120,7 +120,8 @@ fn run(flags: &Flags) -> Outcome<()> {
             },
         )?);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let queries = Arc::new(LocalQueries::new(log.snapshots(), services(flags)));
     let options = Options { in_flight_max: flags.in_flight * 2, ..Options::new("bench") };
     let (driver, connection) = Driver::new(log.client(), queries, options)?;

@@ -1,6 +1,6 @@
 //! Writes that the store does not have yet.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{any::Any, collections::BTreeMap, fmt, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 
@@ -17,15 +17,23 @@ pub struct RowKey {
 
 /// The last write of each row that a batch has written: what its commit makes real, and what the
 /// changelog is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Overlay {
     rows: BTreeMap<TableId, BTreeMap<Bytes, Option<Bytes>>>,
+    /// What some of these rows say, for whoever reads them next. It goes with the row.
+    values: BTreeMap<TableId, BTreeMap<Bytes, Value>>,
     bytes: usize,
 }
+
+/// What a row says, as the type that it was written from.
+pub(super) type Value = Arc<dyn Any + Send + Sync>;
 
 impl Overlay {
     /// Writes a row, or removes it.
     pub fn insert(&mut self, table: TableId, key: &[u8], value: Option<Bytes>) {
+        if let Some(values) = self.values.get_mut(&table) {
+            values.remove(key);
+        }
         self.bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
         let rows = self.rows.entry(table).or_default();
         if let Some(row) = rows.get_mut(key) {
@@ -34,6 +42,22 @@ impl Overlay {
         } else {
             rows.insert(Bytes::copy_from_slice(key), value);
         }
+    }
+
+    /// Keeps what a row says that has just been written.
+    pub(super) fn keep(&mut self, table: TableId, key: &[u8], value: Value) {
+        assert!(self.get(table, key).is_some(), "what is kept is what a row says");
+        self.values.entry(table).or_default().insert(Bytes::copy_from_slice(key), value);
+    }
+
+    /// What a row says, if that was kept. It is kept no longer.
+    pub(super) fn take_value(&mut self, table: TableId, key: &[u8]) -> Option<Value> {
+        self.values.get_mut(&table)?.remove(key)
+    }
+
+    /// What a row says, if that was kept.
+    pub(super) fn value(&self, table: TableId, key: &[u8]) -> Option<&Value> {
+        self.values.get(&table)?.get(key)
     }
 
     /// The write of a row, if there is one: `Some(None)` where it was removed.
@@ -83,6 +107,22 @@ impl Overlay {
         };
         let rows = self.rows.get(&table).filter(|_| !empty);
         rows.into_iter().flat_map(move |rows| rows.range::<[u8], _>((from, to)))
+    }
+}
+
+/// Of the same writes: what rows say follows from them.
+impl PartialEq for Overlay {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.rows, self.bytes) == (&other.rows, other.bytes)
+    }
+}
+
+impl Eq for Overlay {}
+
+impl fmt::Debug for Overlay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, values: _, bytes } = self;
+        f.debug_struct("Overlay").field("rows", rows).field("bytes", bytes).finish()
     }
 }
 

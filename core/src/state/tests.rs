@@ -40,6 +40,28 @@ fn a_commit_under_way_is_seen_below_the_batch() {
 }
 
 #[test]
+fn what_is_kept_of_a_row_is_what_the_row_says() {
+    let store = Rows::of(&[("a", 1)]);
+    let mut state = State::new(&store, Timestamp::ZERO);
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(1));
+    state.put_kept(&TABLE, &id("a"), 2);
+    assert_eq!(state.get(&TABLE, &id("a")), Some(2));
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(2), "as it was kept");
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(2), "as it was written");
+    state.put_kept(&TABLE, &id("a"), 3);
+    state.put(&TABLE, &id("a"), &4);
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(4), "written over");
+    state.put_kept(&TABLE, &id("a"), 5);
+    let in_flight = state.into_overlay();
+    let mut state = State::resume(&store, Some(&in_flight), Overlay::default(), Timestamp::ZERO);
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(5));
+    assert_eq!(state.get_kept(&TABLE, &id("a")), Some(5), "others see the commit under way, too");
+    state.remove(&TABLE, &id("a"));
+    assert_eq!(state.get_kept(&TABLE, &id("a")), None);
+    assert_eq!(state.get_kept(&TABLE, &id("b")), None);
+}
+
+#[test]
 fn a_read_that_fails_marks_the_state_and_finds_nothing() {
     let state = State::new(&Broken, Timestamp::ZERO);
     assert_eq!(state.fault(), None);

@@ -23,9 +23,9 @@ pub(super) fn take(
     }
     state.put(&SOURCES, &key, &number);
     let Some(learner) = in_epoch(state, &lesson.collection, lesson.epoch) else { return };
-    let model = state.get(&MODELS, &lesson.collection).unwrap_or_default();
+    let model = state.get_kept(&MODELS, &lesson.collection).unwrap_or_default();
     match model.learn(lesson.before.as_ref(), lesson.after.as_ref(), lesson.time) {
-        Ok(model) => state.put(&MODELS, &lesson.collection, &model),
+        Ok(model) => state.put_kept(&MODELS, &lesson.collection, model),
         Err(error) => {
             return set_aside(SPEC.name, source, &Message::Lesson(lesson), error, effects);
         }
