@@ -122,15 +122,15 @@ impl Sim {
     {
         let watchdog = options.watchdog.clone();
         let (told, begun) = mpsc::channel();
-        let watcher = std::thread::current();
+        let (runs, over) = mpsc::channel();
         std::thread::scope(|scope| {
             let run = scope.spawn(move || {
                 let run = Self::run_here(options, body, |sim| drop(told.send(sim.clone())));
-                watcher.unpark();
+                drop(runs);
                 run
             });
             if let (Some(watchdog), Ok(sim)) = (watchdog, begun.recv()) {
-                watchdog.watch(&run, &sim);
+                watchdog.watch(&over, &sim);
             }
             run.join().expect("a run catches its own panics")
         })

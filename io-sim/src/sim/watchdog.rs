@@ -1,6 +1,14 @@
 //! What happens to a run in which nothing happens.
 
-use std::{fmt, sync::Arc, thread::ScopedJoinHandle, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
 use super::Sim;
 
@@ -23,13 +31,11 @@ impl fmt::Debug for Watchdog {
 }
 
 impl Watchdog {
-    /// Watches over a run until it is over.
-    pub(super) fn watch<T>(&self, run: &ScopedJoinHandle<'_, T>, sim: &Sim) {
+    /// Watches over a run until it is over, and the other end of `over` is dropped.
+    pub(super) fn watch(&self, over: &Receiver<Infallible>, sim: &Sim) {
         // Looks are counted, and not time: a process that was stopped meanwhile has not stood still.
         let (mut events, mut looks) = (0, 0);
-        while !run.is_finished() {
-            // Whoever ends the run wakes us.
-            std::thread::park_timeout(self.patience / LOOKS);
+        while over.recv_timeout(self.patience / LOOKS) == Err(RecvTimeoutError::Timeout) {
             let now = sim.events();
             looks = if now == events { looks + 1 } else { 0 };
             events = now;
