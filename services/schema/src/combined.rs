@@ -79,7 +79,7 @@ fn is_replaced(keyword: &str, stated: &Map<String, Value>) -> bool {
         "minimum" => &["exclusiveMinimum"],
         "maximum" => &["exclusiveMaximum"],
         // What few values there were is no rule where a user gives one.
-        "enum" => &["format", "pattern", "minLength", "maxLength", "type"],
+        "enum" => &ENUM_REPLACED_BY,
         "items" => &["prefixItems"],
         _ => &[],
     };
@@ -151,6 +151,20 @@ fn is_container(keyword: &str) -> bool {
 /// Keywords that speak of the value as a whole, whatever else is known of it.
 const WHOLE: [&str; 9] =
     ["$ref", "const", "enum", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas"];
+
+/// Keywords beside which no few values that were learned are listed: they say what values may come.
+const ENUM_REPLACED_BY: [&str; 10] = [
+    "type",
+    "format",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "exclusiveMinimum",
+    "maximum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
 
 /// Keywords that speak of the properties which are not named.
 const OTHERS: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];

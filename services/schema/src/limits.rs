@@ -8,7 +8,7 @@ pub const FIELDS_MAX: usize = 256;
 /// Bytes of a field's name. A longer key is data, and makes its object a map.
 pub const FIELD_NAME_BYTES_MAX: usize = 128;
 
-/// Distinct strings that are listed.
+/// Distinct integers and strings that are listed.
 pub const VALUES_MAX: usize = 16;
 
 /// Bytes of a string that is listed.

@@ -29,7 +29,7 @@ mod tests;
 mod values;
 
 pub(crate) use formats::Formats;
-pub(crate) use numbers::Extent;
+pub(crate) use numbers::{Extent, integer};
 pub(crate) use shape::{Members, Shape, Text};
 pub(crate) use span::Span;
 pub(crate) use tally::Tally;

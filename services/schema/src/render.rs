@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tidelog_core::Document;
 
-use crate::model::{Members, Model, Shape, Tally, Text};
+use crate::model::{Members, Model, Shape, Tally, Text, integer};
 
 /// Whether a definition says how often, and since when, under `x-tidelog`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,10 @@ fn schema(shape: &Shape, of: Option<u64>, style: Style) -> Map<String, Value> {
         schema.insert("minimum".into(), low.into());
         schema.insert("maximum".into(), high.into());
     }
-    if let Some(text) = &shape.text {
-        add_text(&mut schema, shape, text, style);
+    if let Some(values) = values(shape, style) {
+        schema.insert("enum".into(), values);
+    } else if let Some(text) = &shape.text {
+        add_text(&mut schema, text);
     }
     add_members(&mut schema, shape, style);
     add_elements(&mut schema, shape, style);
@@ -82,29 +84,37 @@ fn types(shape: &Shape) -> Option<Value> {
     }
 }
 
-fn add_text(schema: &mut Map<String, Value>, shape: &Shape, text: &Text, style: Style) {
+/// What strings have in common where they are not listed.
+fn add_text(schema: &mut Map<String, Value>, text: &Text) {
     if let Some(format) = text.formats.common() {
         schema.insert("format".into(), format.name().into());
-        return;
-    }
-    let values = text.values.few().filter(|_| style.has_values && are_strings_alone(shape));
-    // A few documents with a few values say nothing about the values to come.
-    let values = values.filter(|few| shape.strings.count() >= VALUE_USES_MIN * few.len() as u64);
-    if let Some(values) = values {
-        let null = shape.nulls.is_seen().then_some(Value::Null);
-        let values = null.into_iter().chain(values.iter().map(|value| json!(value)));
-        schema.insert("enum".into(), values.collect());
-        return;
-    }
-    if let Some((low, high)) = text.lengths.get() {
+    } else if let Some((low, high)) = text.lengths.get() {
         schema.insert("minLength".into(), low.into());
         schema.insert("maxLength".into(), high.into());
     }
 }
 
+/// All values that ever were here, where they are few and say something about those to come.
+fn values(shape: &Shape, style: Style) -> Option<Value> {
+    if !style.has_values || !are_listable(shape) {
+        return None;
+    }
+    // Few documents with few values say nothing; and a format says more than the strings that have it.
+    let few = shape.values.few()?;
+    let count = shape.integers.count() + shape.strings.count();
+    let has_format = shape.text.as_ref().is_some_and(|text| text.formats.common().is_some());
+    if few.len() == 0 || count < VALUE_USES_MIN * few.len() as u64 || has_format {
+        return None;
+    }
+    let null = shape.nulls.is_seen().then_some(Value::Null);
+    let integers = few.integers.iter().map(|value| integer(*value).into());
+    let strings = few.strings.iter().map(|value| json!(value));
+    Some(null.into_iter().chain(integers).chain(strings).collect())
+}
+
 /// `enum` is about values of every type.
-fn are_strings_alone(shape: &Shape) -> bool {
-    [shape.booleans, shape.integers, shape.doubles, shape.objects, shape.arrays]
+fn are_listable(shape: &Shape) -> bool {
+    [shape.booleans, shape.doubles, shape.objects, shape.arrays]
         .iter()
         .all(|tally| !tally.is_seen())
 }
@@ -186,5 +196,5 @@ fn usage(count: u64, of: u64) -> f64 {
     parts.min(PARTS) as f64 / PARTS as f64
 }
 
-/// How often a string has to occur, on average, for a list of all to be worth showing.
+/// How often a value has to occur, on average, for a list of all to be worth showing.
 const VALUE_USES_MIN: u64 = 8;

@@ -62,6 +62,7 @@ impl Here<'_> {
     fn integer(mut self, value: i128) {
         if self.count(|shape| &mut shape.integers) {
             self.shape.extent.include_integer(value);
+            self.shape.values.include_integer(value);
         }
     }
 }
@@ -115,7 +116,7 @@ impl<'de> Visitor<'de> for Here<'_> {
             let length = u32::try_from(value.chars().count()).unwrap_or(u32::MAX);
             text.lengths.include(length);
             text.formats.include(value);
-            text.values.include(value);
+            self.shape.values.include_string(value);
         }
         Ok(())
     }

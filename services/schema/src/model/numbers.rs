@@ -89,7 +89,7 @@ fn compare(integer: i128, double: f64) -> Ordering {
 }
 
 /// Documents hold integers that fit 64 bits, signed or not.
-fn integer(value: i128) -> Number {
+pub(crate) fn integer(value: i128) -> Number {
     Number::from_i128(value).expect("it was read from a number of 64 bits")
 }
 

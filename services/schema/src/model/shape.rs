@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     /// Of integers and doubles.
     pub(crate) extent: Extent,
     pub(crate) strings: Tally,
+    /// Of integers and strings.
+    pub(crate) values: Values,
     /// What there is to know where there are strings.
     pub(crate) text: Option<Box<Text>>,
     pub(crate) objects: Tally,
@@ -33,7 +35,6 @@ pub(crate) struct Shape {
 pub(crate) struct Text {
     pub(crate) lengths: Span<u32>,
     pub(crate) formats: Formats,
-    pub(crate) values: Values,
 }
 
 /// What is known of the members of objects.
@@ -78,6 +79,7 @@ impl Shape {
         self.doubles.add(other.doubles);
         self.extent.join(other.extent);
         self.strings.add(other.strings);
+        self.values.join(other.values);
         merge_boxed(&mut self.text, other.text, Text::join);
         self.objects.add(other.objects);
         self.members.merge(other.members);
@@ -103,7 +105,6 @@ impl Text {
     fn join(&mut self, other: Self) {
         self.lengths.join(other.lengths);
         self.formats.join(other.formats);
-        self.values.join(other.values);
     }
 }
 

@@ -108,7 +108,10 @@ proptest! {
         }), |a, b| a.join(b));
         check_join(texts.map(|texts| {
             let mut values = Values::default();
-            texts.iter().for_each(|text| values.include(text));
+            texts.iter().for_each(|text| match text.parse() {
+                Ok(integer) => values.include_integer(integer),
+                Err(_) => values.include_string(text),
+            });
             values
         }), |a, b| a.join(b));
     }
