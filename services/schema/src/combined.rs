@@ -80,7 +80,11 @@ fn is_replaced(keyword: &str, stated: &Map<String, Value>) -> bool {
         "maximum" => &["exclusiveMaximum"],
         // What few values there were is no rule where a user gives one.
         "enum" => &ENUM_REPLACED_BY,
-        "items" => &["prefixItems"],
+        "items" => &["prefixItems", "unevaluatedItems"],
+        "additionalProperties" => &["unevaluatedProperties"],
+        "format" => &["pattern", "minLength", "maxLength"],
+        // Which there are, and how many, is then for the user to say.
+        "required" => &["maxProperties", "propertyNames"],
         _ => &[],
     };
     by.iter().any(|by| stated.contains_key(*by))

@@ -8,6 +8,7 @@ mod error;
 mod keyword;
 mod pattern;
 mod reference;
+mod subschema;
 #[cfg(test)]
 mod tests;
 
@@ -84,7 +85,7 @@ impl Pointer<'_> {
             Self::Member(outer, name) => {
                 outer.print(text);
                 text.push('/');
-                push_encoded(&name.replace('~', "~0").replace('/', "~1"), text);
+                push_encoded(&escaped(name), text);
             }
             Self::Element(outer, index) => {
                 outer.print(text);
@@ -93,6 +94,11 @@ impl Pointer<'_> {
             }
         }
     }
+}
+
+/// A name as it stands in a JSON Pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Adds a text as it stands in the fragment of a URI (RFC 3986, section 3.5).
@@ -141,20 +147,12 @@ fn check_dialect(schema: &Map<String, Value>) -> Result<(), StatementError> {
     }
 }
 
-/// Takes the notes out of a schema and all that are in it, but not out of what is data there.
-fn strip_notes(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.shift_remove(NOTES);
-            for (name, value) in members {
-                if !DATA.contains(&&**name) {
-                    strip_notes(value);
-                }
-            }
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(strip_notes),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// Takes the notes out of a schema and all that are in it, but not out of what is no schema there.
+fn strip_notes(schema: &mut Value) {
+    if let Value::Object(keywords) = schema {
+        keywords.shift_remove(NOTES);
     }
+    subschema::each_mut(schema, strip_notes);
 }
 
 /// The dialect of all schemas here.
@@ -162,6 +160,3 @@ pub(crate) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The keyword under which a schema says where it comes from.
 pub(crate) const NOTES: &str = "x-tidelog";
-
-/// Keywords that hold values, and no schemas.
-const DATA: [&str; 4] = ["const", "enum", "default", "examples"];

@@ -64,6 +64,25 @@ fn what_speaks_of_a_value_as_a_whole_leaves_nothing_learned_beside_it() {
 }
 
 #[test]
+fn what_is_learned_neither_undoes_a_statement_nor_contradicts_it() {
+    let definition = with(&json!({ "maxProperties": 1 }));
+    assert_eq!(definition.get("required"), None, "two would be");
+    let many = (0..300).map(|n| json!({ format!("key-{n}"): "x@example.org", "tags": [n] }));
+    let map = many.fold(Model::default(), |model, value| {
+        model.learn(None, Some(&document(&value)), Timestamp::from_millis(1_000)).expect("JSON")
+    });
+    let over = |stated: &Value| {
+        let stated = Statement::check(&document(stated)).expect("taken");
+        combined(Some(&map.definition(Notes::Without)), Some(&stated))
+    };
+    let closed = over(&json!({ "unevaluatedProperties": false }));
+    assert_eq!(closed.get("additionalProperties"), None, "it would have evaluated all");
+    let values = json!({ "additionalProperties": { "unevaluatedItems": false, "maxLength": 3 } });
+    let values = &over(&values)["additionalProperties"];
+    assert_eq!((values.get("items"), values.get("format")), (None, None), "{values}");
+}
+
+#[test]
 fn a_statement_about_what_was_never_seen_is_the_users() {
     let definition = with(&json!({ "properties": { "email": { "format": "email" } } }));
     let email = json!({ "format": "email", "x-tidelog": { "by": "user", "pinned": ["format"] } });

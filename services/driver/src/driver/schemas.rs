@@ -49,9 +49,11 @@ impl Driver {
         deadline: Timestamp,
     ) -> Result<Vec<DefinitionView>, Error> {
         let (task, at_least) = (self.schema_task(database), at_least.into());
-        let offset = at_least.of(Topic::SchemaPatches, task.partition).map(|at| at.offset);
-        let known = self.shared.handle.databases.borrow().definitions(database, offset);
-        if let Some(known) = known {
+        // Where a position is named, `database` asks the task, too: what is followed may be older than the
+        // revision that it told, under which these would be taken for the newest.
+        if at_least.is_empty()
+            && let Some(known) = self.shared.handle.databases.borrow().definitions(database)
+        {
             return Ok(known);
         }
         let mut all = Vec::new();

@@ -177,7 +177,9 @@ pub(super) async fn carry_out(
     let mut call = gateway.driver().schema_request(database, change, with);
     let answered = call.answer(gateway.deadline()).await.map_err(|error| failure(error, again))?;
     let Answered { request, answer, position } = answered;
-    gateway.highest().add(&position);
+    if !matches!(answer.outcome, Outcome::Failed { .. }) {
+        gateway.highest().add(&position);
+    }
     match answer.outcome {
         Outcome::Failed { problem, revision } => {
             let failure = Failure::from(problem).of_request(&request).at(revision);

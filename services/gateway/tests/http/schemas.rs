@@ -141,6 +141,8 @@ fn a_schema_that_is_not_taken_is_refused_with_a_pointer_to_the_place() {
                 "{problem}"
             );
         }
+        let of_system = "/v1/collections/shop/$zoneSubscription/schema";
+        shop.put(of_system, "{}").await.fails(400, "bad-request", "nothing is stated");
         shop.put(ORDERS, "{").await.fails(400, "bad-request", "");
         let key = shop.put(ORDERS, "{}").with("idempotency-key", "k").await;
         key.fails(400, "bad-request", "take no Idempotency-Key");

@@ -125,10 +125,10 @@ pub(super) fn take(
     definition_row.publish(&collection, offset, state, effects);
 }
 
-fn of_the_system(collection: &CollectionId) -> Problem {
+pub(super) fn of_the_system(collection: &CollectionId) -> Problem {
     Problem::new(
         ProblemKind::BadRequest,
-        format_args!("{collection} is the system's, of which nothing is learned"),
+        format_args!("{collection} is the system's, of which nothing is stated or learned"),
     )
 }
 

@@ -8,7 +8,10 @@ use tidelog_core::{
 };
 use tidelog_schema::Statement;
 
-use super::rows::{DEFINITIONS, DatabaseRow, DefinitionRow};
+use super::{
+    learning::of_the_system,
+    rows::{DEFINITIONS, DatabaseRow, DefinitionRow},
+};
 
 /// What is to be done to what is stated of a collection.
 pub(super) struct Edit<'a> {
@@ -30,6 +33,9 @@ impl Edit<'_> {
         let before = state.get(&DEFINITIONS, collection).unwrap_or_default();
         let exists_at = before.exists_at();
         let failed = |problem| Outcome::Failed { problem, revision: exists_at };
+        if collection.is_system() {
+            return failed(of_the_system(collection));
+        }
         if matches!(edit, StatementEdit::Remove) && before.statement.is_none() {
             return failed(nothing_stated(collection));
         }

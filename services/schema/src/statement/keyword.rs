@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Fault, Pointer, StatementError, check_schema, pattern, reference};
+use super::{
+    Fault, Pointer, StatementError, check_schema, pattern, reference,
+    subschema::{self, Holds},
+};
 
 /// Checks a keyword's value. Keywords that JSON Schema does not know are annotations, and may hold
 /// anything.
@@ -34,23 +37,10 @@ pub(super) fn check(name: &str, value: &Value, at: &Pointer<'_>) -> Result<(), S
         "dependentRequired" => members(value, at)?
             .iter()
             .try_for_each(|(name, value)| check_names(value, &Pointer::Member(at, name))),
-        "properties" | "$defs" | "dependentSchemas" => check_members(value, at),
         "items" if value.is_array() => Err(not_taken(
             "items is one schema; for a schema of each element, take prefixItems",
             at,
         )),
-        "items"
-        | "additionalProperties"
-        | "propertyNames"
-        | "contains"
-        | "not"
-        | "if"
-        | "then"
-        | "else"
-        | "unevaluatedItems"
-        | "unevaluatedProperties"
-        | "contentSchema" => check_schema(value, at),
-        "allOf" | "anyOf" | "oneOf" | "prefixItems" => check_schemas(value, at),
         "uniqueItems" | "deprecated" | "readOnly" | "writeOnly" => {
             expect(value.is_boolean(), "true or false", at)
         }
@@ -68,7 +58,12 @@ pub(super) fn check(name: &str, value: &Value, at: &Pointer<'_>) -> Result<(), S
             "in JSON Schema 2020-12 this is dependentRequired or dependentSchemas",
             at,
         )),
-        _ => Ok(()),
+        _ => match subschema::held_by(name) {
+            Some(Holds::One) => check_schema(value, at),
+            Some(Holds::Several) => check_schemas(value, at),
+            Some(Holds::Named) => check_members(value, at),
+            None => Ok(()),
+        },
     }
 }
 

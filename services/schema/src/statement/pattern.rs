@@ -1,12 +1,17 @@
-//! Patterns: those that every engine matches in a time that grows with the text alone.
+//! Patterns: those that every engine compiles, and matches in a time that does not explode.
 
-mod choice;
+mod ambiguity;
+mod dialect;
+mod neighbours;
+mod positions;
 
 use regex_syntax::{
     ParserBuilder, ast,
+    ast::Ast,
     hir::{Hir, HirKind},
 };
 
+use self::{ambiguity::Ambiguity, positions::Positions};
 use super::{Fault, Pointer, StatementError};
 use crate::limits::{PATTERN_BYTES_MAX, PATTERN_STATES_MAX};
 
@@ -15,45 +20,45 @@ use crate::limits::{PATTERN_BYTES_MAX, PATTERN_STATES_MAX};
 /// tries again, of which most JSON Schema tools have one.
 pub(super) fn check(pattern: &str, at: &Pointer<'_>) -> Result<(), StatementError> {
     let explosive =
-        |reason: String| Err(StatementError::new(at, Fault::Explosive { reason: reason.into() }));
+        |reason: String| StatementError::new(at, Fault::Explosive { reason: reason.into() });
+    let refused =
+        |message: String| StatementError::new(at, Fault::Pattern { message: message.into() });
     if pattern.len() > PATTERN_BYTES_MAX {
-        return explosive(format!(
+        return Err(explosive(format!(
             "it has {} bytes, and {PATTERN_BYTES_MAX} are allowed",
             pattern.len()
-        ));
+        )));
+    }
+    let parsed = ast::parse::ParserBuilder::new().nest_limit(NESTING_MAX).build().parse(pattern);
+    let ast = parsed.map_err(|error| refused(error.kind().to_string()))?;
+    if let Some(advice) = dialect::foreign(&ast) {
+        return Err(refused(format!("patterns are those of ECMA-262: {advice}")));
     }
     let parsed = ParserBuilder::new().nest_limit(NESTING_MAX).build().parse(pattern);
     let hir = parsed.map_err(|error| {
-        let message = match &error {
-            regex_syntax::Error::Parse(error) => error.kind().to_string(),
-            regex_syntax::Error::Translate(error) => error.kind().to_string(),
-            // More kinds of error may come with a newer version.
-            _ => error.to_string(),
-        };
-        StatementError::new(at, Fault::Pattern { message: message.into() })
+        if let regex_syntax::Error::Translate(error) = &error {
+            return refused(error.kind().to_string());
+        }
+        refused(error.to_string())
     })?;
     if states(&hir) > PATTERN_STATES_MAX {
-        return explosive(format!(
+        return Err(explosive(format!(
             "with its repetitions written out it has more than {PATTERN_STATES_MAX} states"
-        ));
+        )));
     }
-    if repeats_repetition(&hir) {
-        return explosive(
-            "it repeats what is nothing but a repetition, as in (a+)+, which can be matched in \
-             exponentially many ways; put something between"
-                .to_owned(),
-        );
+    explosion(&ast, pattern).map_or(Ok(()), |reason| Err(explosive(reason.to_owned())))
+}
+
+/// Why an engine that goes back and tries again might never come to an end.
+fn explosion(ast: &Ast, pattern: &str) -> Option<&'static str> {
+    if neighbours::counts_what_may_be_empty(ast) || neighbours::are_too_many(ast, pattern) {
+        return Some(NEIGHBOURS);
     }
-    if let Ok(ast) = ast::parse::ParserBuilder::new().nest_limit(NESTING_MAX).build().parse(pattern)
-        && choice::repeats_choice(&ast, pattern)
-    {
-        return explosive(
-            "it chooses again and again between things that match the same, as in (a|a)*, which can be \
-             matched in exponentially many ways; leave all but one of them out"
-                .to_owned(),
-        );
-    }
-    Ok(())
+    let Ok(positions) = Positions::of(ast, pattern) else { return Some(INTRICATE) };
+    ambiguity::find(&positions).map(|ambiguity| match ambiguity {
+        Ambiguity::Exponential => EXPONENTIAL,
+        Ambiguity::NotFoundOut => INTRICATE,
+    })
 }
 
 /// About how many states an automaton for the pattern has.
@@ -73,41 +78,6 @@ fn states(hir: &Hir) -> usize {
     }
 }
 
-/// Whether there is a repetition of something that can be nothing but a repetition itself, as in
-/// `(a+)+`: there are exponentially many ways to match what it matches.
-fn repeats_repetition(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => false,
-        HirKind::Repetition(repetition) => {
-            let is_open = is_open(repetition.min, repetition.max);
-            (is_open && is_repetition(&repetition.sub)) || repeats_repetition(&repetition.sub)
-        }
-        HirKind::Capture(capture) => repeats_repetition(&capture.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().any(repeats_repetition)
-        }
-    }
-}
-
-/// Whether something can match by way of an open repetition alone.
-fn is_repetition(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => false,
-        HirKind::Repetition(repetition) => {
-            is_open(repetition.min, repetition.max) || is_repetition(&repetition.sub)
-        }
-        HirKind::Capture(capture) => is_repetition(&capture.sub),
-        HirKind::Alternation(parts) => parts.iter().any(is_repetition),
-        HirKind::Concat(parts) => {
-            // What must match something of its own keeps the rounds apart.
-            let is_kept_apart = |part: &Hir| {
-                !is_repetition(part) && part.properties().minimum_len().unwrap_or(0) > 0
-            };
-            parts.iter().any(is_repetition) && !parts.iter().any(is_kept_apart)
-        }
-    }
-}
-
 /// Whether a repetition has many rounds, and how many is not fixed.
 fn is_open(min: u32, max: Option<u32>) -> bool {
     max.is_none_or(|max| max > ROUNDS_MAX && max > min)
@@ -118,3 +88,11 @@ const ROUNDS_MAX: u32 = 10;
 
 /// How deep a pattern may nest.
 const NESTING_MAX: u32 = 50;
+
+const EXPONENTIAL: &str = "it repeats what can match the same text in several ways, as (a+)+ and (a|a)* do, \
+    which makes exponentially many; have something between that tells the rounds apart";
+
+const NEIGHBOURS: &str = "too many repetitions of the same characters follow one another, as in a*a*a*a*a*; \
+    put something between that they do not match, or leave all but one of them out";
+
+const INTRICATE: &str = "it is too intricate to be judged; make it simpler";

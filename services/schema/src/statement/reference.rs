@@ -1,8 +1,13 @@
 //! References, which stay inside the schema.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{Fault, Pointer, StatementError};
+use super::{
+    Fault, Pointer, StatementError,
+    subschema::{self, Step},
+};
 
 /// Checks that a reference is a pointer into the schema.
 pub(super) fn check_form(value: &Value, at: &Pointer<'_>) -> Result<(), StatementError> {
@@ -13,43 +18,119 @@ pub(super) fn check_form(value: &Value, at: &Pointer<'_>) -> Result<(), Statemen
     }
 }
 
-/// Checks that every reference leads to a schema, and none back to itself alone.
+/// Checks that every reference leads to a schema, and none back to itself without a step into the value:
+/// whoever followed such a one would never come to an end.
 pub(super) fn check(root: &Value) -> Result<(), StatementError> {
-    check_below(root, root, &Pointer::Root)
+    let mut places = Places::default();
+    places.add(root, String::new());
+    let leads = places.leads()?;
+    let mut seen = Seen { on_way: vec![false; leads.len()], done: vec![false; leads.len()] };
+    (0..leads.len()).try_for_each(|from| places.descend(from, &leads, &mut seen))
 }
 
-fn check_below(root: &Value, value: &Value, at: &Pointer<'_>) -> Result<(), StatementError> {
-    match value {
-        Value::Object(members) => {
-            if members.contains_key("$ref") {
-                follow(root, value, &Pointer::Member(at, "$ref"))?;
+/// All schemas in a schema, by their JSON Pointers.
+#[derive(Default)]
+struct Places<'v> {
+    all: Vec<Place<'v>>,
+    by_pointer: BTreeMap<String, usize>,
+}
+
+struct Place<'v> {
+    pointer: String,
+    schema: &'v Value,
+    /// The schemas in it that are about the same value.
+    parts: Vec<usize>,
+}
+
+/// Where a schema leads to that is about the same value.
+struct Leads {
+    parts: Vec<usize>,
+    reference: Option<usize>,
+}
+
+/// Which schemas have been come to.
+struct Seen {
+    on_way: Vec<bool>,
+    done: Vec<bool>,
+}
+
+impl<'v> Places<'v> {
+    /// Adds a schema, and those that are in it. Documents nest only so deep.
+    fn add(&mut self, schema: &'v Value, pointer: String) -> usize {
+        let number = self.all.len();
+        self.by_pointer.insert(pointer.clone(), number);
+        self.all.push(Place { pointer: pointer.clone(), schema, parts: Vec::new() });
+        subschema::each(schema, |keyword, step, inner| {
+            let inner = self.add(inner, below(&pointer, keyword, step));
+            if subschema::is_of_the_same_value(keyword) {
+                self.all[number].parts.push(inner);
             }
-            members
-                .iter()
-                .filter(|(name, _)| !super::DATA.contains(&name.as_str()))
-                .try_for_each(|(name, value)| check_below(root, value, &Pointer::Member(at, name)))
+        });
+        number
+    }
+
+    fn leads(&self) -> Result<Vec<Leads>, StatementError> {
+        let lead = |place: &Place<'v>| {
+            let target = place.schema.get("$ref").and_then(Value::as_str);
+            let reference = target.map(|target| {
+                let number = decoded(target).and_then(|it| self.by_pointer.get(&it)).copied();
+                let dangling = || place.fails(Fault::Dangling { target: target.into() });
+                number.ok_or_else(dangling)
+            });
+            Ok(Leads { parts: place.parts.clone(), reference: reference.transpose()? })
+        };
+        self.all.iter().map(lead).collect()
+    }
+
+    /// Goes wherever a schema leads to, and fails where that is a place on the way there.
+    fn descend(&self, from: usize, leads: &[Leads], seen: &mut Seen) -> Result<(), StatementError> {
+        if seen.done[from] {
+            return Ok(());
         }
-        Value::Array(elements) => elements
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, value)| check_below(root, value, &Pointer::Element(at, index))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        // Each with how many of its ways have been gone. By hand, for a chain may be long.
+        let mut way = vec![(from, 0)];
+        seen.on_way[from] = true;
+        while let Some((number, gone)) = way.last_mut() {
+            let here = *number;
+            let next = leads[here].reference.iter().chain(&leads[here].parts).nth(*gone).copied();
+            *gone += 1;
+            match next {
+                None => {
+                    seen.done[here] = true;
+                    seen.on_way[here] = false;
+                    way.pop();
+                }
+                // What is in a schema is not around it, so it is a reference that leads back.
+                Some(next) if seen.on_way[next] => {
+                    return Err(self.all[here].fails(Fault::Circular));
+                }
+                Some(next) if seen.done[next] => {}
+                Some(next) => {
+                    seen.on_way[next] = true;
+                    way.push((next, 0));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Follows a chain of references to its end.
-fn follow(root: &Value, from: &Value, at: &Pointer<'_>) -> Result<(), StatementError> {
-    let mut schema = from;
-    for _ in 0..CHAIN_MAX {
-        let Some(Value::String(target)) = schema.get("$ref") else { return Ok(()) };
-        let dangling = || Fault::Dangling { target: target.as_str().into() };
-        let pointer = decoded(target).ok_or_else(|| StatementError::new(at, dangling()))?;
-        schema = root
-            .pointer(&pointer)
-            .filter(|schema| schema.is_object() || schema.is_boolean())
-            .ok_or_else(|| StatementError::new(at, dangling()))?;
+impl Place<'_> {
+    /// Why its reference is refused.
+    fn fails(&self, fault: Fault) -> StatementError {
+        let mut at = String::from("#");
+        super::push_encoded(&self.pointer, &mut at);
+        at.push_str("/$ref");
+        StatementError { pointer: at.into(), fault }
     }
-    Err(StatementError::new(at, Fault::Circular))
+}
+
+fn below(pointer: &str, keyword: &str, step: Option<Step<'_>>) -> String {
+    match step {
+        None => format!("{pointer}/{keyword}"),
+        Some(Step::Member(name)) => format!("{pointer}/{keyword}/{}", super::escaped(name)),
+        Some(Step::Element(index)) => format!("{pointer}/{keyword}/{index}"),
+    }
 }
 
 /// The pointer in a fragment, whose percent signs stand for bytes.
@@ -67,6 +148,3 @@ fn decoded(target: &str) -> Option<String> {
     }
     String::from_utf8(decoded).ok()
 }
-
-/// How many references may lead from one to the next. A circle has no end.
-const CHAIN_MAX: usize = 64;

@@ -39,6 +39,12 @@ fn what_is_no_schema_is_refused_with_a_pointer_to_the_place() {
         r##"{"$ref":"#/$defs/address"}"##,
         r##"{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}"##,
         r##"{"$ref":"#"}"##,
+        r##"{"allOf":[{"$ref":"#"}]}"##,
+        r##"{"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},"b":{"anyOf":[true,{"$ref":"#/$defs/a"}]}}}"##,
+        r##"{"x-ours":{"a":{"type":"strng"}},"items":{"$ref":"#/x-ours/a"}}"##,
+        r##"{"properties":{"type":{"type":"string"}},"items":{"$ref":"#/properties"}}"##,
+        r##"{"default":{"items":true},"properties":{"a/b":{"$ref":"#/default"}}}"##,
+        r##"{"properties":{"default":{"$ref":"#/$defs/none"}}}"##,
         r#"{"pattern":"("}"#,
         r#"{"pattern":"(?=a)b"}"#,
         r#"{"pattern":"(a)\\1"}"#,
@@ -48,6 +54,17 @@ fn what_is_no_schema_is_refused_with_a_pointer_to_the_place() {
         r#"{"pattern":"^(a|a)*$"}"#,
         r#"{"pattern":"^(?:\\w|\\d|-){2,}$"}"#,
         r#"{"pattern":"((ab|c|abab)x?|(a|aa)+)$"}"#,
+        r#"{"pattern":"(a|a?)+"}"#,
+        r#"{"pattern":"^(aa?)+$"}"#,
+        r#"{"pattern":"^(\\w\\d?)+$"}"#,
+        r#"{"pattern":"^([a-z]|[0-9]|foo|far)*$"}"#,
+        r#"{"pattern":"^(a?){30}a{30}$"}"#,
+        r#"{"pattern":"(.*a){20}"}"#,
+        r#"{"pattern":"^a*a*a*a*a*a*a*a*b$"}"#,
+        r#"{"pattern":"(?i)abc"}"#,
+        r#"{"pattern":"(?P<year>\\d{4})"}"#,
+        r#"{"pattern":"\\A[a-z]+\\z"}"#,
+        r#"{"pattern":"[[:alpha:]]"}"#,
         r#"{"pattern":"((a{1,100}){1,100}){1,100}"}"#,
         r#"{"pattern":"(abc{100}){1000}"}"#,
         &long,
@@ -85,10 +102,16 @@ fn schemas_as_people_write_them_are_taken() {
         r#"{"pattern":"^(\\w+\\.)+\\w+$"}"#,
         r#"{"pattern":"^([a-z]+,)*[a-z]+$"}"#,
         r#"{"pattern":"^(\\d{3}-)+$"}"#,
-        r#"{"pattern":"^([a-z]|[0-9]|foo|far)*$"}"#,
+        r#"{"pattern":"^([a-z]|[0-9]|\\.foo|\\.far)*$"}"#,
+        r#"{"pattern":"^[^@\\s]+@[^@\\s]+\\.[^@\\s]{2,}$"}"#,
+        r#"{"pattern":"^(?<scheme>https?)://([a-z0-9-]{1,63}\\.){1,8}[a-z]{2,63}(/[^?#]*)?(\\?.*)?$"}"#,
+        r#"{"pattern":"^([0-9a-f]{4}){8,32}$"}"#,
+        r#"{"pattern":"^.*foo.*bar.*$"}"#,
         r#"{"pattern":"^(a|a)?$"}"#,
         r##"{"$defs":{"node":{"properties":{"next":{"$ref":"#/$defs/node"}}}},"$ref":"#/$defs/node"}"##,
         r##"{"$defs":{"a b":true},"items":{"$ref":"#/$defs/a%20b"}}"##,
+        r##"{"properties":{"a":{"anyOf":[{"type":"null"},{"$ref":"#"}]}},"items":{"$ref":"#/properties/a"}}"##,
+        r##"{"properties":{"enum":{"$ref":"#/properties/a~1b"},"a/b":{"type":"string"}}}"##,
         r#"{"enum":[{"$ref":"https://example.org"},1],"default":{"type":"strng"}}"#,
         r#"{"type":"integer","const":1.0}"#,
         r#"{"required":["a"],"patternProperties":{"^a":true},"additionalProperties":false}"#,
@@ -105,11 +128,12 @@ fn schemas_as_people_write_them_are_taken() {
 #[test]
 fn what_the_system_says_about_a_schema_is_no_statement() {
     let text = r#"{"$id":"tidelog:/a/b","x-tidelog":{"by":"learned"},"properties":{"a":
-        {"type":"string","x-tidelog":{"usage":1},"default":{"x-tidelog":"data"}}}}"#;
+        {"type":"string","x-tidelog":{"usage":1},"default":{"x-tidelog":"data"}},
+        "default":{"items":{"x-tidelog":{"by":"learned"}}},"x-tidelog":{"minLength":1}}}"#;
     let statement = check(text).expect("it is taken");
     assert_eq!(
         statement.to_document().as_str(),
-        r#"{"properties":{"a":{"type":"string","default":{"x-tidelog":"data"}}}}"#
+        r#"{"properties":{"a":{"type":"string","default":{"x-tidelog":"data"}},"default":{"items":{}},"x-tidelog":{"minLength":1}}}"#
     );
 }
 
