@@ -2,6 +2,7 @@
 //! the product.
 
 mod clients;
+pub mod devices;
 mod fold;
 pub mod inbox;
 pub mod learner;

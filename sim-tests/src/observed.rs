@@ -234,10 +234,8 @@ pub struct DeviceSeen {
     pub at_us: u64,
     /// Whose and which, as in `u1/d4`.
     pub device: Box<str>,
-    /// Whether that was told to one who connected, as this version of the app: then whether it is new.
-    pub is_new: Option<bool>,
-    /// The version of the app that connected.
-    pub version: Box<str>,
+    /// The version of the app that connected, and was told that; none, if it was asked for at last.
+    pub version: Option<Box<str>>,
     /// What was said, if it was known.
     pub view: Option<DeviceView>,
 }

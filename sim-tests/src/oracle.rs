@@ -12,6 +12,7 @@ mod build_zones;
 mod caught_up;
 mod changelog;
 mod dead_letters;
+mod devices;
 mod durable;
 mod feeds;
 mod first_incomplete;
@@ -77,6 +78,7 @@ impl Oracle {
         told::ORACLE,
         notified::ORACLE,
         unread::ORACLE,
+        devices::ORACLE,
         caught_up::ORACLE,
     ];
 

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use tidelog_core::{
     Document, EntityId, Message, Offset, PartitionId, Revision, Timestamp,
     message::{
-        Acknowledgement, DeviceNotification, EntityUpdate, ForDevice, News, Part, Removal,
-        SubscriptionChange, UpdateKind, UpdateSource, ZoneChange, ZoneMessage,
+        Acknowledgement, Connect, DeviceCall, DeviceNotification, DeviceUpdate, DeviceUpdateKind,
+        EntityUpdate, ForDevice, ForgetZone, News, Part, Removal, SubscriptionChange, UpdateKind,
+        UpdateSource, ZoneChange, ZoneMessage,
     },
     query::{NotificationsView, Scope, UnreadView},
     subscription::Terms,
@@ -144,6 +145,39 @@ pub(super) fn removed(number: u64, time_ms: u64) -> Message {
     let (device, partition) = ("a".parse().expect("a device"), PartitionId(0));
     let time = Timestamp::from_millis(time_ms);
     Message::ForDevice(ForDevice::Removal(Removal { device, partition, number, time }))
+}
+
+/// The device of the user `u` connects.
+pub(super) fn connect(version: &str) -> Message {
+    Message::DeviceCall(DeviceCall::Connect(Connect {
+        device: "u/a".parse().expect("a device"),
+        app_version: Some(version.into()),
+        databases: vec!["shop".parse().expect("a database")],
+    }))
+}
+
+/// It is to be forgotten.
+pub(super) fn forget() -> Message {
+    Message::DeviceCall(DeviceCall::Forget("u/a".parse().expect("a device")))
+}
+
+/// Its subscriptions are to go.
+pub(super) fn forget_zone(number: u64) -> Message {
+    let (zone, time) = ("shop/$zoneSubscription/a", Timestamp::from_millis(1_000));
+    let (zone, partition) = (zone.parse().expect("a zone"), PartitionId(0));
+    Message::ForgetZone(ForgetZone { zone, partition, number, time })
+}
+
+/// What became of it is told.
+pub(super) fn device_update(kind: DeviceUpdateKind) -> Message {
+    Message::DeviceUpdate(DeviceUpdate {
+        device: "u/a".parse().expect("a device"),
+        kind,
+        app_version: None,
+        databases: Vec::new(),
+        added: Timestamp::from_millis(1_000),
+        time: Timestamp::from_millis(1_000),
+    })
 }
 
 /// The device was told of a change.

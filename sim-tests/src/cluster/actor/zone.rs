@@ -74,10 +74,9 @@ impl Actor {
             databases: vec![DATABASE.parse().expect("a database's id")],
         };
         let Ok(connected) = driver.connect_device(connect, deadline(&driver)).await else { return };
-        let is_new = connected.as_ref().map(|it| it.is_new);
         let view = connected.map(|it| it.device);
         let (at_us, device) = (self.recorder().now_us(), user_device(device).as_str().into());
-        let seen = DeviceSeen { step, at_us, device, is_new, version, view };
+        let seen = DeviceSeen { step, at_us, device, version: Some(version), view };
         self.recorder().look().zones.devices.push(seen);
     }
 
@@ -244,17 +243,20 @@ impl Actor {
                 self.told(step, device, AtLeast::Offset(position.offset.0), 0, view);
             }
         }
-        self.look_at_devices(step).await;
+        self.look_at_devices(observer, step).await;
     }
 
-    async fn look_at_devices(&self, step: u32) {
+    async fn look_at_devices(&self, observer: &SimClient, step: u32) {
+        let layout = self.0.world.settings.layout;
         for device in 0..DEVICES {
             let Some(driver) = self.driver() else { return };
             let key = user_device(device);
-            let Ok(view) = driver.device(&key, None, deadline(&driver)).await else { continue };
+            let (topic, partition) = (Topic::Connections, layout.partition(key.user_str()));
+            // Whoever was the owner may not have read everything.
+            let at_least = last_of(observer, topic, partition).await;
+            let Ok(view) = driver.device(&key, at_least, deadline(&driver)).await else { continue };
             let (at_us, device) = (self.recorder().now_us(), key.as_str().into());
-            let (is_new, version) = (None, "".into());
-            let seen = DeviceSeen { step, at_us, device, is_new, version, view };
+            let seen = DeviceSeen { step, at_us, device, version: None, view };
             self.recorder().look().zones.devices.push(seen);
         }
     }
