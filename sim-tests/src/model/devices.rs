@@ -106,6 +106,8 @@ pub fn lives(
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     #[test]
@@ -127,11 +129,11 @@ mod tests {
         let one = connect(0, 10, Some(0));
         assert_eq!(kind(&[one.clone(), forget(1, 20)], &[]), Some("not-forgotten"));
         assert_eq!(kind(&[one.clone(), forget(1, 20)], &[removal(1, 30)]), Some("not-forgotten"));
-        assert_eq!(kind(&[one.clone()], &[removal(1, 109)]), Some("forgotten-unasked"));
+        assert_eq!(kind(from_ref(&one), &[removal(1, 109)]), Some("forgotten-unasked"));
         let two = [removal(1, 200), removal(2, 200)];
-        assert_eq!(kind(&[one.clone()], &two), Some("forgotten-unasked"));
-        assert_eq!(kind(&[one.clone(), connect(1, 20, Some(1))], &[]), Some("another-life"));
+        assert_eq!(kind(from_ref(&one), &two), Some("forgotten-unasked"));
         assert_eq!(kind(&[forget(0, 10)], &[removal(1, 10)]), Some("forgotten-unasked"));
+        assert_eq!(kind(&[one, connect(1, 20, Some(1))], &[]), Some("another-life"));
     }
 
     fn connect(offset: u64, time_ms: u64, added_by: Option<u64>) -> Call {

@@ -197,7 +197,8 @@ mod tests {
         assert_eq!(page(None, 9, view(1, 2, 1..=2)), [""; 0]);
         assert_eq!(page(None, 1, view(1, 2, 1..=1)), [""; 0]);
         assert_eq!(page(Some(2), 9, view(3, 5, 3..=5)), [""; 0]);
-        assert_eq!(page(Some(1), 9, view(3, 5, 1..=0)), [""; 0]);
+        let too_old = FeedView { changes: Vec::new(), ..view(3, 5, 3..=5) };
+        assert_eq!(page(Some(1), 9, too_old), [""; 0]);
         assert_eq!(page(None, 9, empty()), [""; 0]);
         let follow = vec![
             FollowEvent::UpToDate { feed: 0, last: 0 },

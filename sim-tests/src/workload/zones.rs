@@ -288,14 +288,14 @@ impl Plan {
             json!({ "zone": WATCHED[self.zone()] })
         };
         if self.dice.percent(40) {
-            let wanted: &[&str] = *self.dice.one(&[
-                &["created"] as &[&str],
-                &["updated"],
-                &["deleted"],
-                &["created", "deleted"],
-                &["deleted", "updated"],
-            ]);
-            says["changes"] = json!(wanted);
+            let wanted = [
+                json!(["created"]),
+                json!(["updated"]),
+                json!(["deleted"]),
+                json!(["created", "deleted"]),
+                json!(["deleted", "updated"]),
+            ];
+            says["changes"] = self.dice.one(&wanted).clone();
         }
         if self.dice.percent(50) {
             says["own_changes"] = json!(self.dice.percent(30));
