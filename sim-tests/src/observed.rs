@@ -130,6 +130,8 @@ pub struct SchemaShown {
 /// What devices and followers of zones were told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ZonesSeen {
+    /// The writes that clients asked for, with the device that they named, if any.
+    pub writes: Vec<(Name, Option<Box<str>>)>,
     /// Pages of zones' feeds.
     pub pages: Vec<PageSeen>,
     /// Followers of zones, each for a time.

@@ -1,12 +1,16 @@
 //! **Invariant.** `zone-changes` is `entity-updates`, sorted by zone: each change once in the partition of its
 //! zone, each change of a subscription besides once in the partitions of what it was and is about, and what
 //! comes of one partition in the order of that partition. In which order a partition has what comes of
-//! different ones is free: their tasks know nothing of each other.
+//! different ones is free: their tasks know nothing of each other. And an update says from which device it is
+//! what the client said that asked for it.
+
+use std::collections::BTreeMap;
 
 use tidelog_core::{PartitionId, Topic};
 
 use super::Oracle;
 use crate::{
+    history::Name,
     log::{expected_events, zone_events},
     model::zones::{Event, Source},
     observed::Observed,
@@ -22,7 +26,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 fn look(observed: &Observed) -> Vec<Violation> {
     let Some(watched) = &observed.watched else { return Vec::new() };
     let mut expected = expected_events(&observed.log, watched.partitions);
-    let mut found = Vec::new();
+    let mut found = of_another_device(observed);
     for zones in 0..watched.partitions {
         let mut expected = expected.remove(&zones).unwrap_or_default();
         let events = zone_events(&observed.log, PartitionId(zones));
@@ -40,6 +44,23 @@ fn look(observed: &Observed) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// Updates that name another device than their clients did.
+fn of_another_device(observed: &Observed) -> Vec<Violation> {
+    let named: BTreeMap<_, _> =
+        observed.zones_seen.writes.iter().map(|(name, device)| (name, device.as_deref())).collect();
+    let wrong = |message: &tidelog_core::Message| {
+        let update = message.entity_update()?;
+        let (client, number) = (update.request.client.to_string().into(), update.request.number);
+        let name = Name { client, number, part: update.part.number };
+        let named = named.get(&name)?;
+        let device = update.device.as_ref().map(|device| device.as_str());
+        let message =
+            format!("{name} was asked for from {named:?}, and its update says {device:?}");
+        (device != *named).then(|| Violation::new(ORACLE.name, "device", observed.end_us, message))
+    };
+    observed.log.messages(Topic::EntityUpdates).filter_map(|(.., it)| wrong(it)).collect()
 }
 
 type Sourced = (Source, Event);
@@ -107,6 +128,17 @@ mod tests {
             ["sorted/unasked"]
         );
         assert_eq!(with(vec![change(0, 1, "shop/orders/eu/1", 9), two()]), ["sorted/another"]);
+    }
+
+    #[test]
+    fn it_fails_an_update_that_does_not_say_its_device() {
+        let log = vec![made("shop/orders/eu/1", 1), change(0, 1, "shop/orders/eu/1", 1)];
+        let mut observed = observed(log);
+        let name = Name { client: "app:0".into(), number: 1, part: 1 };
+        observed.zones_seen.writes = vec![(name.clone(), None)];
+        assert_eq!(look(&observed), []);
+        observed.zones_seen.writes = vec![(name, Some("a".into()))];
+        assert_eq!(&*look(&observed)[0].signature, "sorted/device");
     }
 
     fn deleted(offset: u64, entity: &str, revision: u64) -> tidelog_core::Message {

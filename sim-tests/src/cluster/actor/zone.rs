@@ -11,7 +11,12 @@ use tidelog_core::{
 use tidelog_driver::{DeviceTail, Driver, With, ZoneEvent, ZoneTail};
 use tidelog_io_sim::transport::SimClient;
 
-use super::{Actor, asking::patiently, odd::origin, told};
+use super::{
+    Actor,
+    asking::{name, patiently},
+    odd::origin,
+    told,
+};
 use crate::{
     model::{Action, Condition},
     observed::{AtLeast, DeviceSeen, FollowEvent, Followed, NotificationsSeen, PageSeen},
@@ -85,6 +90,10 @@ impl Actor {
         let request = told::request(action, &Condition::None);
         let with = With { device: from.map(device_name), ..With::default() };
         let mut call = driver.request(id.parse().expect("an entity's id"), request, with);
+        if let Ok(id) = call.id().await {
+            let device = from.map(|device| device_id(device).into());
+            self.recorder().look().zones.writes.push((name(&id, 1), device));
+        }
         let _ = patiently(&driver, &mut call, patience.0, patience.1).await;
     }
 
@@ -112,8 +121,8 @@ impl Actor {
 
     async fn read(&self, step: u32, device: u32, acknowledges: Acknowledges) {
         let Some(driver) = self.driver() else { return };
-        let name = device_name(device);
-        let Ok(view) = driver.notifications(&name, None, deadline(&driver)).await else { return };
+        let named = device_name(device);
+        let Ok(view) = driver.notifications(&named, None, deadline(&driver)).await else { return };
         let last = view.last;
         self.told(step, device, AtLeast::Nothing, 0, view);
         let through = match acknowledges {
@@ -127,8 +136,8 @@ impl Actor {
 
     async fn acknowledge(&self, step: u32, device: u32, through: u64) {
         let Some(driver) = self.driver() else { return };
-        let name = device_name(device);
-        if let Ok(view) = driver.acknowledge(&name, through, deadline(&driver)).await {
+        let named = device_name(device);
+        if let Ok(view) = driver.acknowledge(&named, through, deadline(&driver)).await {
             self.told(step, device, AtLeast::Acknowledgement(through), 0, view);
         }
     }
@@ -235,10 +244,10 @@ impl Actor {
         }
         for device in 0..DEVICES {
             let Some(driver) = self.driver() else { return };
-            let name = device_name(device);
-            let (topic, partition) = (Topic::ChangesByDevice, layout.partition(name.as_str()));
+            let named = device_name(device);
+            let (topic, partition) = (Topic::ChangesByDevice, layout.partition(named.as_str()));
             let at_least = last_of(observer, topic, partition).await;
-            let told = driver.notifications(&name, at_least, deadline(&driver)).await;
+            let told = driver.notifications(&named, at_least, deadline(&driver)).await;
             if let (Ok(view), Some(position)) = (told, at_least) {
                 self.told(step, device, AtLeast::Offset(position.offset.0), 0, view);
             }
