@@ -74,7 +74,11 @@ pub(super) async fn run(
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
-    let settings = temper(boot.net.sim().seed(), &boot.name);
+    let mut settings = temper(boot.net.sim().seed(), &boot.name);
+    if runs.watches.is_some() {
+        // A change is told several devices: with batches of ten nobody would catch up in time.
+        settings.batch_records_max = settings.batch_records_max.max(BATCH_MIN_WATCHING);
+    }
     let services = services(runs);
     let mut running = FuturesUnordered::new();
     for service in &services {
@@ -88,6 +92,9 @@ pub(super) async fn run(
         }
     }
 }
+
+/// How many records a batch has at least where zones are watched.
+const BATCH_MIN_WATCHING: usize = 50;
 
 /// Some nodes have small batches, some commit seldom, and some take their time before they try again.
 fn temper(seed: u64, name: &str) -> Settings {
