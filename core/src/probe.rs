@@ -141,6 +141,47 @@ probes! {
     DatabaseProvisionedAgain => "database-provisioned-again",
     /// A provisioning met its completion record.
     ProvisioningRepeated => "provisioning-repeated",
+    // zones and devices
+    /// A subscription is about another place from now on.
+    SubscriptionMoved => "subscription-moved",
+    /// A change could not be told to all devices at once.
+    ZoneBehind => "zone-behind",
+    /// A change came to a zone of which earlier ones had yet to be told.
+    ChangeCameBehind => "change-came-behind",
+    /// A timeout went on with telling devices.
+    TellingWentOn => "telling-went-on",
+    /// A subscription ended while changes from before had yet to be told.
+    SubscriptionEndedBehind => "subscription-ended-behind",
+    /// A device was told once of what several of its subscriptions ask for.
+    DeviceAskedTwice => "device-asked-twice",
+    /// A device was not told of what it had changed itself.
+    OwnChangeLeftOut => "own-change-left-out",
+    /// The oldest change of a feed was forgotten.
+    FeedTrimmed => "feed-trimmed",
+    /// A change was kept for longer, because it had yet to be told.
+    FeedKeptForTelling => "feed-kept-for-telling",
+    /// A device was told that there is more than is kept for it.
+    UnreadOverflowed => "unread-overflowed",
+    /// A device had read that there was more.
+    OverflowAcknowledged => "overflow-acknowledged",
+    /// A device had read some of what it was told.
+    AcknowledgedInPart => "acknowledged-in-part",
+    /// A device acknowledged what it had acknowledged before.
+    AcknowledgedAgain => "acknowledged-again",
+    /// A device acknowledged what it was not told yet.
+    AcknowledgedTheFuture => "acknowledged-the-future",
+    /// What a forgotten device had not read was forgotten.
+    UnreadForgotten => "unread-forgotten",
+    /// A device that is known connected.
+    DeviceCameAgain => "device-came-again",
+    /// A device was forgotten because somebody said so.
+    DeviceForgotten => "device-forgotten",
+    /// A device was forgotten because it was silent.
+    DeviceExpired => "device-expired",
+    /// A device was to be forgotten that was not known.
+    ForgottenWasUnknown => "forgotten-was-unknown",
+    /// The subscriptions of a forgotten device were deleted.
+    SubscriptionsForgotten => "subscriptions-forgotten",
     // runner
     /// A commit was rejected, and its tasks were dropped.
     CommitRejected => "commit-rejected",
@@ -219,6 +260,8 @@ probes! {
     RequestAbandoned => "request-abandoned",
     /// A request was refused because too many were under way.
     DriverBusy => "driver-busy",
+    /// A follower of a zone was told that changes are gone.
+    FollowerMissedChanges => "follower-missed-changes",
     /// Responses were gone before a driver had read them.
     ResponsesGone => "responses-gone",
 }

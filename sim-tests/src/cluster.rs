@@ -23,6 +23,7 @@ use tidelog_io_sim::{
     wire::{BrokerId, ClientId, Node},
 };
 
+pub(crate) use self::node::Runs;
 use self::{
     actor::{Actor, World},
     queries::Directory,
@@ -30,7 +31,7 @@ use self::{
 use crate::{
     dice::Dice,
     model::Action,
-    observed::Observed,
+    observed::{Observed, Watched},
     recorder::Recorder,
     workload::{Ask, DATABASE, Odd, Step, Under, What, Workload},
 };
@@ -41,8 +42,8 @@ pub(crate) struct Setup {
     pub(crate) brokers: u32,
     pub(crate) nodes: u32,
     pub(crate) partitions: u32,
-    /// Whether schemas are learned.
-    pub(crate) learns: bool,
+    /// What nodes run besides what they always do.
+    pub(crate) runs: Runs,
     /// Whether all clocks are right.
     pub(crate) clocks_hold: bool,
     /// How long faults and workload last.
@@ -80,7 +81,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
         nodes: Nodes::new(&net),
         recorder,
         net,
-        learns: setup.learns,
+        runs: setup.runs,
     };
     for number in 1..=setup.nodes {
         start_node(&world, number);
@@ -99,14 +100,20 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     let healed_us = sim.now_us();
     let after_heal = liveness::wait(&sim, &world, healed_us).await;
     let caught_up = after_heal.behind.is_empty();
-    let (mut zones, mut settled) = (None, None);
+    let (mut zones, mut settled, mut watched) = (None, None, None);
     if caught_up {
         look_again(&world, &last, setup.workload.entities).await;
         stop_clients(&world, |node| node != LAST);
         liveness::quiet(&sim, &world, healed_us).await;
         zones = last.zones().await;
+        if let Some(limits) = setup.runs.watches {
+            let is_still = liveness::still(&world, limits).await;
+            last.look_at_zones(&liveness::observer(&world), LAST_STEPS_FROM).await;
+            let Setup { partitions, clocks_hold, .. } = setup;
+            watched = Some(Watched { limits, partitions, clocks_hold, is_still });
+        }
         stop_clients(&world, |node| node == LAST);
-        if setup.learns {
+        if setup.runs.learns {
             if !setup.clocks_hold {
                 // What clocks that were ahead have put off is not waited for; nor do those wait who have
                 // begun to.
@@ -124,7 +131,7 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
             observed.newer = newer::comes(&world).await;
         }
     }
-    (observed.zones, observed.settled) = (zones, settled);
+    (observed.zones, observed.settled, observed.watched) = (zones, settled, watched);
     observed.after_heal = Some(after_heal);
     observed.end_us = sim.now_us();
     observed
@@ -149,8 +156,8 @@ fn processes(world: &World, cluster: &Cluster) -> Vec<Process> {
 fn start_node(world: &World, number: u32) {
     let ours = world.clone();
     world.nodes.add(&format!("node{number}"), ClientId(number), move |boot| {
-        let World { settings, recorder, directory, learns, .. } = ours.clone();
-        node::run(boot, settings, recorder, directory, learns).boxed_local()
+        let World { settings, recorder, directory, runs, .. } = ours.clone();
+        node::run(boot, settings, recorder, directory, runs).boxed_local()
     });
 }
 
@@ -192,6 +199,7 @@ async fn work(world: &World, setup: &Setup, clients: &BTreeMap<u32, Actor>) {
             | What::Spoil { .. }
             | What::Restart
             | What::Schema(_)
+            | What::Zone(_)
             | What::Odd(_) => clients[&step.client].take(step),
         }
     }

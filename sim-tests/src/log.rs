@@ -5,11 +5,16 @@ mod asked;
 pub(crate) mod build;
 mod keys;
 mod schemas;
+mod zones;
 
 pub use asked::asked;
 pub(crate) use asked::{parsed, refusal_of, value};
 pub use keys::keys_over_days;
 pub use schemas::{definition_updates, published, schema_entries, schemas};
+pub(crate) use zones::effect;
+pub use zones::{
+    Expected, expected_events, for_devices, forgets, notifications, subscription_of, zone_events,
+};
 
 use std::collections::BTreeMap;
 

@@ -2,12 +2,15 @@
 //! the product.
 
 mod clients;
+pub mod devices;
 mod fold;
+pub mod inbox;
 pub mod learner;
 mod patch;
 pub mod schema;
+pub mod zones;
 
-pub use fold::{Asked, Folded, KEY_KEPT_FOR_MS, Step, Told, fold};
+pub use fold::{Asked, Folded, Forget, KEY_KEPT_FOR_MS, Step, Told, fold, fold_with};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

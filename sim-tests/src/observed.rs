@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use tidelog_core::{Topic, message::PartAnswer, port::TaskId, query::DefinitionView};
+use tidelog_core::{
+    Topic,
+    message::PartAnswer,
+    port::TaskId,
+    query::{DefinitionView, DeviceView, FeedView, NotificationsView},
+};
 
 use crate::{
     history::{History, Name, Outcome, Place},
     log::LogView,
+    workload::Limits,
 };
 
 /// What is known of a run.
@@ -39,6 +45,10 @@ pub struct Observed {
     pub schemas: SchemasSeen,
     /// How the partitions of `schema-patches` were after the last write, if it was waited for.
     pub settled: Option<Settled>,
+    /// What devices and followers of zones were told.
+    pub zones_seen: ZonesSeen,
+    /// How the services that tell them were set, and how they came to rest, if that was waited for.
+    pub watched: Option<Watched>,
     /// Places of records that were made to be set aside.
     pub spoilt: BTreeSet<Spot>,
     /// The virtual time of the end, in microseconds.
@@ -115,6 +125,134 @@ pub struct SchemaShown {
     pub at_least: Option<Place>,
     /// The definition, if there was one.
     pub definition: Option<DefinitionView>,
+}
+
+/// What devices and followers of zones were told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ZonesSeen {
+    /// The writes that clients asked for, with the device that they named, if any.
+    pub writes: Vec<(Name, Option<Box<str>>)>,
+    /// Pages of zones' feeds.
+    pub pages: Vec<PageSeen>,
+    /// Followers of zones, each for a time.
+    pub follows: Vec<Followed>,
+    /// What devices were told that they have not read.
+    pub notifications: Vec<NotificationsSeen>,
+    /// What devices were told when they connected, and what was said of them at last.
+    pub devices: Vec<DeviceSeen>,
+}
+
+/// A page of a zone's feed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageSeen {
+    /// The number of the step.
+    pub step: u32,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// The zone.
+    pub zone: Box<str>,
+    /// Only changes after this number were asked for.
+    pub after: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+    /// The record of `zone-changes` that it must have seen.
+    pub at_least: Option<u64>,
+    /// The page.
+    pub view: FeedView,
+}
+
+/// A follower of a zone, for a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Followed {
+    /// The number of the step.
+    pub step: u32,
+    /// When it began, in microseconds of virtual time.
+    pub at_us: u64,
+    /// The zone.
+    pub zone: Box<str>,
+    /// Where it went on: the feed, and the number of the last change that it had seen.
+    pub token: Option<(u64, u64)>,
+    /// What it was told.
+    pub events: Vec<FollowEvent>,
+}
+
+/// What a follower of a zone was told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FollowEvent {
+    /// The next changes.
+    Changes(FeedView),
+    /// It knows all that there is.
+    UpToDate {
+        /// The feed.
+        feed: u64,
+        /// The number of the last change.
+        last: u64,
+    },
+    /// What is not kept any more.
+    Gap {
+        /// The feed.
+        feed: u64,
+        /// The first number that is gone.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
+}
+
+/// What a device was told that it has not read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotificationsSeen {
+    /// The number of the step.
+    pub step: u32,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// The device.
+    pub device: Box<str>,
+    /// What it must have seen.
+    pub at_least: AtLeast,
+    /// Only what has a higher number is told of zones.
+    pub after: u64,
+    /// What it was told.
+    pub view: NotificationsView,
+}
+
+/// What whoever answers a device must have seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtLeast {
+    /// Nothing in particular.
+    Nothing,
+    /// An acknowledgement through this number.
+    Acknowledgement(u64),
+    /// This record of `changes-by-device`.
+    Offset(u64),
+}
+
+/// What was said of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceSeen {
+    /// The number of the step.
+    pub step: u32,
+    /// When, in microseconds of virtual time.
+    pub at_us: u64,
+    /// Whose and which, as in `u1/d4`.
+    pub device: Box<str>,
+    /// The version of the app that connected, and was told that; none, if it was asked for at last.
+    pub version: Option<Box<str>>,
+    /// What was said, if it was known.
+    pub view: Option<DeviceView>,
+}
+
+/// How the services that tell devices of changes were set, and how they came to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Their limits.
+    pub limits: Limits,
+    /// How many partitions each topic has.
+    pub partitions: u32,
+    /// Whether the clocks were right.
+    pub clocks_hold: bool,
+    /// Whether nothing more came in time.
+    pub is_still: bool,
 }
 
 /// How the partitions of `schema-patches` were after the last write.

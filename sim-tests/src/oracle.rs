@@ -7,15 +7,20 @@ mod acknowledged;
 mod batches;
 #[cfg(test)]
 mod build;
+#[cfg(test)]
+mod build_zones;
 mod caught_up;
 mod changelog;
 mod dead_letters;
+mod devices;
 mod durable;
+mod feeds;
 mod first_incomplete;
 mod learned;
 mod linearizable;
 mod lists;
 mod newer_records;
+mod notified;
 mod one_effect;
 mod order;
 mod owners;
@@ -23,8 +28,11 @@ mod rebuilt;
 mod revisions;
 mod sequential;
 mod settles;
+mod sorted;
 mod statements;
 mod tokens;
+mod told;
+mod unread;
 mod visibility;
 
 pub(crate) use caught_up::CATCHES_UP_WITHIN_US;
@@ -65,6 +73,12 @@ impl Oracle {
         statements::ORACLE,
         learned::ORACLE,
         settles::ORACLE,
+        sorted::ORACLE,
+        feeds::ORACLE,
+        told::ORACLE,
+        notified::ORACLE,
+        unread::ORACLE,
+        devices::ORACLE,
         caught_up::ORACLE,
     ];
 

@@ -12,7 +12,8 @@ use tidelog_io_sim::{Sim, host::Process, wire::Node};
 use crate::{
     history::{History, Operation, Outcome},
     observed::{
-        Act, Appended, BatchSeen, CommitLedger, LedgerEntry, SchemasSeen, Seen, Spot, digest,
+        Act, Appended, BatchSeen, CommitLedger, LedgerEntry, SchemasSeen, Seen, Spot, ZonesSeen,
+        digest,
     },
 };
 
@@ -32,6 +33,8 @@ pub struct Recorded {
     pub batches: Vec<BatchSeen>,
     /// What clients were told of schemas.
     pub schemas: SchemasSeen,
+    /// What devices and followers of zones were told.
+    pub zones: ZonesSeen,
     /// Who restored and committed what.
     pub ledger: CommitLedger,
     /// The records that readers got.

@@ -28,6 +28,9 @@ pub struct Replay {
     /// Whether schemas are learned. Files that do not say are of a time when none were.
     #[serde(default)]
     pub learns: bool,
+    /// Whether zones are watched. Files that do not say are of a time when none were.
+    #[serde(default)]
+    pub watches: bool,
     /// How long faults and workload last, in milliseconds.
     pub length_ms: u64,
     /// The steps of the seed's workload that are taken, and no others.
@@ -47,7 +50,7 @@ impl Replay {
     /// A case of a run.
     #[must_use]
     pub fn new(run: &Run, signature: Option<&str>, case: Case<Fault>) -> Self {
-        let Run { seed, scenario, partitions, learns, .. } = *run;
+        let Run { seed, scenario, partitions, learns, watches, .. } = *run;
         let Case { faults, steps, nodes, length_ms } = case;
         let (scenario, signature) = (scenario.name.into(), signature.map(Into::into));
         let version = VERSION;
@@ -59,6 +62,7 @@ impl Replay {
             nodes,
             partitions,
             learns,
+            watches,
             length_ms,
             steps,
             faults,

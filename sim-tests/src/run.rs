@@ -14,7 +14,7 @@ use tidelog_io_sim::{
 };
 
 use crate::{
-    cluster::{self, Setup},
+    cluster::{self, Runs, Setup},
     history::{History, Outcome as Told},
     oracle::judge,
     outcome::Outcome,
@@ -24,7 +24,7 @@ use crate::{
     scenario::Scenario,
     shrink::Case,
     violation::Violation,
-    workload::Workload,
+    workload::{Limits, Workload},
 };
 
 /// What a run is a function of.
@@ -38,6 +38,8 @@ pub struct Run {
     pub partitions: u32,
     /// Whether schemas are learned.
     pub learns: bool,
+    /// Whether zones are watched.
+    pub watches: bool,
     /// The faults and steps that there are, if not all that the seed has.
     pub only: Option<Case<Fault>>,
     /// Whether the trace keeps its lines.
@@ -62,18 +64,29 @@ impl Run {
     #[must_use]
     pub fn new(seed: u64, scenario: &'static Scenario) -> Self {
         let reproduce = format!("cargo sim run --seed {seed} --scenario {}", scenario.name).into();
-        let (partitions, learns) = (scenario.partitions(seed), scenario.learns(seed));
+        let partitions = scenario.partitions(seed);
+        let (learns, watches) = (scenario.learns(seed), scenario.watches(seed));
         let (only, keeps_lines, stands_still) = (None, false, give_up as fn(&Outcome));
-        Self { seed, scenario, partitions, learns, only, keeps_lines, reproduce, stands_still }
+        Self {
+            seed,
+            scenario,
+            partitions,
+            learns,
+            watches,
+            only,
+            keeps_lines,
+            reproduce,
+            stands_still,
+        }
     }
 
     /// A run that was saved, in its scenario.
     #[must_use]
     pub fn replay(replay: &Replay, scenario: &'static Scenario, file: &str) -> Self {
         let reproduce = format!("cargo sim run --replay {file}").into();
-        let Replay { seed, partitions, learns, .. } = *replay;
+        let Replay { seed, partitions, learns, watches, .. } = *replay;
         let only = Some(replay.case());
-        Self { partitions, learns, only, reproduce, ..Self::new(seed, scenario) }
+        Self { partitions, learns, watches, only, reproduce, ..Self::new(seed, scenario) }
     }
 
     /// Makes the run.
@@ -121,6 +134,7 @@ impl Run {
         let Scenario { brokers, nodes, size, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
         let whole = if self.learns { whole.with_schemas(self.seed, size) } else { whole };
+        let whole = if self.watches { whole.with_zones(self.seed, size) } else { whole };
         let whole = if self.scenario.is_calm() { whole.undisturbed() } else { whole };
         let (nodes, length_ms, workload) = match &self.only {
             None => (nodes, size.length_ms, whole),
@@ -128,8 +142,9 @@ impl Run {
         };
         let length = Duration::from_millis(length_ms);
         let Self { partitions, learns, .. } = *self;
+        let runs = Runs { learns, watches: self.watches.then(|| Limits::of_seed(self.seed)) };
         let clocks_hold = self.plan().kinds().all(|kind| kind.scope() != Scope::Clock);
-        Setup { brokers, nodes, partitions, learns, clocks_hold, length, workload }
+        Setup { brokers, nodes, partitions, runs, clocks_hold, length, workload }
     }
 
     fn plan(&self) -> Plan {

@@ -24,6 +24,8 @@ pub struct Scenario {
     pub size: Size,
     /// In how many of a hundred seeds schemas are learned.
     learns_percent: u64,
+    /// In how many of a hundred seeds zones are watched.
+    watches_percent: u64,
     /// Which faults may strike.
     strikes: fn(FaultKind) -> bool,
 }
@@ -63,6 +65,13 @@ impl Scenario {
             ..Self::USUAL
         },
         Self {
+            name: "zones",
+            what: "as cluster, and devices are told what changes in zones in every seed",
+            learns_percent: 0,
+            watches_percent: 100,
+            ..Self::USUAL
+        },
+        Self {
             name: "network",
             what: "as cluster, with faults of the network only",
             strikes: |kind| matches!(kind.scope(), Scope::Link | Scope::Cluster),
@@ -96,6 +105,7 @@ impl Scenario {
         partitions: &[2, 2, 3, 4],
         size: Size::USUAL,
         learns_percent: 20,
+        watches_percent: 20,
         strikes: |_| true,
     };
 
@@ -117,6 +127,12 @@ impl Scenario {
     #[must_use]
     pub fn learns(&self, seed: u64) -> bool {
         Dice::new(seed, "learns").percent(self.learns_percent)
+    }
+
+    /// Whether zones are watched, and devices told of changes, with a seed.
+    #[must_use]
+    pub fn watches(&self, seed: u64) -> bool {
+        Dice::new(seed, "watches").percent(self.watches_percent)
     }
 
     /// Whether nothing ever strikes.

@@ -7,10 +7,12 @@
 mod mix;
 mod odd;
 mod schema;
+mod zones;
 
 #[cfg(test)]
 pub(crate) use schema::sample_documents;
 pub use schema::{COLLECTIONS, Schema};
+pub use zones::{Acknowledges, DEVICES, Limits, WATCHED, Zone, device_id, user_id};
 
 use std::collections::BTreeSet;
 
@@ -95,6 +97,8 @@ pub enum What {
     Odd(Odd),
     /// Something that has to do with schemas.
     Schema(Schema),
+    /// Something that has to do with zones and devices.
+    Zone(Zone),
 }
 
 /// What hardly anybody asks for, and what happens around clients.
@@ -209,6 +213,14 @@ impl Workload {
         self
     }
 
+    /// The same, with devices, and what they are told of.
+    #[must_use]
+    pub fn with_zones(mut self, seed: u64, size: Size) -> Self {
+        self.steps.extend(zones::steps(seed, size));
+        self.steps.sort_by_key(|step| (step.at_ms, step.number));
+        self
+    }
+
     /// After a leap of time nobody asks again under a key of before it: whether it is still known hangs on
     /// moments that clients do not see. What the log says of keys that are over is seen by odd steps.
     fn no_key_outlives_a_leap(&mut self) {
@@ -223,6 +235,7 @@ impl Workload {
                 | What::Spoil { .. }
                 | What::Odd(_)
                 | What::Schema(_)
+                | What::Zone(_)
                 | What::Restart => {}
             }
         }
@@ -324,7 +337,9 @@ mod tests {
     fn most_changes_are_not_idempotent_and_everything_occurs() {
         let mut seen = BTreeSet::new();
         let (mut writes, mut not_idempotent) = (0, 0);
-        let of_seed = |seed| Workload::of_seed(seed, Size::USUAL).with_schemas(seed, Size::USUAL);
+        let size = Size::USUAL;
+        let of_seed =
+            |seed| Workload::of_seed(seed, size).with_schemas(seed, size).with_zones(seed, size);
         for step in (0..5).flat_map(|seed| of_seed(seed).steps) {
             let asks = match step.what {
                 What::Request { ask, .. } => vec![ask],
@@ -356,6 +371,10 @@ mod tests {
                     seen.insert("schema");
                     continue;
                 }
+                What::Zone(_) => {
+                    seen.insert("zone");
+                    continue;
+                }
             };
             for ask in asks {
                 seen.insert(ask.action.name());
@@ -368,7 +387,7 @@ mod tests {
             }
         }
         assert!(not_idempotent * 2 > writes, "{not_idempotent} of {writes}");
-        let all = "batch create delete key list merge odd operate patch query read replace restart schema spoil";
+        let all = "batch create delete key list merge odd operate patch query read replace restart schema spoil zone";
         assert_eq!(seen.into_iter().collect::<Vec<_>>().join(" "), all);
     }
 }

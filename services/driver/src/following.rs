@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{self, Either};
 use tidelog_core::{
-    DeviceId, PartitionId, Position, Timestamp, Topic, ZoneId,
+    DeviceId, PartitionId, Position, Probe, Timestamp, Topic, ZoneId,
     query::{FeedView, NotificationsView},
 };
 
@@ -120,6 +120,7 @@ impl ZoneTail {
         if next < oldest {
             self.after = Some(oldest - 1);
             self.is_behind = true;
+            Probe::FollowerMissedChanges.hit();
             return Some(ZoneEvent::Gap { feed, first: next, last: oldest - 1 });
         }
         if let Some(change) = changes.last() {

@@ -10,8 +10,8 @@
 mod tests;
 
 use tidelog_core::{
-    Document, Effects, Input, Message, Service, ServiceName, Source, Spec, State, Subscription,
-    Timestamp, Topic,
+    Document, Effects, Input, Message, Probe, Service, ServiceName, Source, Spec, State,
+    Subscription, Timestamp, Topic,
     message::{EntityUpdate, SubscriptionChange, UpdateSource, ZoneChange, ZoneMessage},
     query::Scope,
     subscription::Terms,
@@ -78,6 +78,7 @@ impl<'e> Sender<'e> {
         let has_left =
             |subject: &Scope| after.as_ref().is_none_or(|after| after.subject != *subject);
         if let Some(before) = before.map(|before| before.subject).filter(has_left) {
+            Probe::SubscriptionMoved.hit_if(after.is_some());
             self.send_terms(update, before, None);
         }
         if let Some(Subscription { subject, terms }) = after {

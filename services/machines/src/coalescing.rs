@@ -19,8 +19,8 @@ mod tests;
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    Answer, DeviceId, Effects, Input, Message, Query, Service, ServiceName, Spec, State, TableId,
-    Timestamp, Topic, ZoneId,
+    Answer, DeviceId, Effects, Input, Message, Probe, Query, Service, ServiceName, Spec, State,
+    TableId, Timestamp, Topic, ZoneId,
     limits::UNREAD_ZONES_MAX,
     message::{Acknowledgement, DeviceNotification, ForDevice, News, Removal, UpdateKind},
 };
@@ -75,6 +75,7 @@ impl Coalescing {
         notified.last += 1;
         let unread = state.get(&UNREAD, &key);
         if unread.is_none() && notified.unread_zones >= self.zones_max {
+            Probe::UnreadOverflowed.hit();
             notified.overflowed_at = Some(notified.last);
         } else {
             notified.unread_zones += u64::from(unread.is_none());
@@ -118,16 +119,21 @@ fn acknowledge(acknowledgement: &Acknowledgement, state: &mut State<'_>) {
     let Acknowledgement { device, through } = acknowledgement;
     let Some(mut notified) = state.get(&NOTIFIED, device) else { return };
     if *through <= notified.acknowledged || *through > notified.last {
+        Probe::AcknowledgedTheFuture.hit_if(*through > notified.last);
+        Probe::AcknowledgedAgain.hit_if(*through <= notified.acknowledged && *through > 0);
         return;
     }
     notified.acknowledged = *through;
+    let was_overflowed = notified.overflowed_at.is_some();
     notified.overflowed_at = notified.overflowed_at.filter(|at| at > through);
+    Probe::OverflowAcknowledged.hit_if(was_overflowed && notified.overflowed_at.is_none());
     for (zone, unread) in unread_of(device, state) {
         if unread.number <= *through {
             state.remove(&UNREAD, &ZoneOfDevice { device: device.clone(), zone });
             notified.unread_zones -= 1;
         }
     }
+    Probe::AcknowledgedInPart.hit_if(notified.unread_zones > 0);
     state.put(&NOTIFIED, device, &notified);
 }
 
@@ -140,6 +146,7 @@ fn remove(removal: &Removal, state: &mut State<'_>) {
         return;
     }
     notified.removed = Some(removed);
+    Probe::UnreadForgotten.hit_if(notified.unread_zones > 0);
     for (zone, _) in unread_of(device, state) {
         state.remove(&UNREAD, &ZoneOfDevice { device: device.clone(), zone });
     }

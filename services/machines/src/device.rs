@@ -17,8 +17,8 @@ mod tests;
 use std::{ops::Bound, time::Duration};
 
 use tidelog_core::{
-    Answer, Effects, Input, Message, Offset, Query, Service, ServiceName, Source, Spec, State,
-    TableId, Timestamp, Topic, UserDevice, Wake,
+    Answer, Effects, Input, Message, Offset, Probe, Query, Service, ServiceName, Source, Spec,
+    State, TableId, Timestamp, Topic, UserDevice, Wake,
     limits::{DEVICE_DATABASES_MAX, DEVICE_LEASE_DEFAULT, USER_DEVICES_MAX},
     message::{Connect, DeviceCall, DeviceUpdate, DeviceUpdateKind},
 };
@@ -91,6 +91,7 @@ impl DeviceKeeper {
         let Connect { device: key, app_version, databases } = connect;
         let device = match state.get(&DEVICES, &key) {
             Some(device) => {
+                Probe::DeviceCameAgain.hit();
                 state.remove(&LEASES, &Lease { until: device.until, device: key.clone() });
                 // One that names more than there is room for keeps those that it named first.
                 let databases = device.databases.into_iter().chain(databases);

@@ -21,8 +21,8 @@ mod subscriptions;
 mod tests;
 
 use tidelog_core::{
-    Answer, Effects, Input, Message, Query, Service, ServiceName, Source, Spec, State, TableId,
-    Timestamp, Topic, Wake, limits::FEED_CHANGES_DEFAULT, message::ZoneMessage,
+    Answer, Effects, Input, Message, Probe, Query, Service, ServiceName, Source, Spec, State,
+    TableId, Timestamp, Topic, Wake, limits::FEED_CHANGES_DEFAULT, message::ZoneMessage,
 };
 
 use self::rows::SOURCES;
@@ -93,6 +93,7 @@ impl ZoneWatch {
             ZoneMessage::Change(change) => {
                 let zone = change.entity.zone();
                 let mut feed = feed::append(source, &zone, change, state);
+                Probe::ChangeCameBehind.hit_if(feed.telling.is_some());
                 if feed.telling.is_none() {
                     feed.telling = Some(rows::Telling { sequence: feed.last, after: None });
                     let now = state.task_time();

@@ -4,6 +4,7 @@ mod asking;
 mod odd;
 mod schema;
 mod told;
+mod zone;
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,8 @@ use tidelog_io_sim::{
     wire::{ClientId, Node},
 };
 
-use super::{queries::Directory, tap_client::TapClient};
+use self::zone::Tokens;
+use super::{node::Runs, queries::Directory, tap_client::TapClient};
 use crate::{
     dice::Dice,
     recorder::Recorder,
@@ -38,6 +40,8 @@ struct Shared {
     node: Node,
     name: Box<str>,
     life: Mutex<Option<Life>>,
+    /// How far it has followed zones: what an app keeps when it ends.
+    tokens: Mutex<Tokens>,
 }
 
 /// What every client needs.
@@ -48,8 +52,8 @@ pub(super) struct World {
     pub(super) recorder: Recorder,
     pub(super) directory: Directory,
     pub(super) nodes: Nodes,
-    /// Whether schemas are learned.
-    pub(super) learns: bool,
+    /// What nodes run besides what they always do.
+    pub(super) runs: Runs,
 }
 
 /// What a client knows between two restarts.
@@ -73,8 +77,9 @@ impl Actor {
     /// Starts a client on a machine of its own.
     pub(super) fn start(world: &World, name: &str, number: u32) -> Self {
         let client = ClientId(number);
-        let (node, life) = (Node::Client(client), Mutex::default());
-        let actor = Self(Arc::new(Shared { world: world.clone(), node, name: name.into(), life }));
+        let (node, life, tokens) = (Node::Client(client), Mutex::default(), Mutex::default());
+        let (world_of, name_of) = (world.clone(), name.into());
+        let actor = Self(Arc::new(Shared { world: world_of, node, name: name_of, life, tokens }));
         let lives = actor.clone();
         let main = move |boot: Boot| lives.clone().live(boot).boxed_local();
         world.nodes.add_client(name, client, main);
@@ -93,6 +98,7 @@ impl Actor {
             | What::List { .. }
             | What::Spoil { .. }
             | What::Schema(_)
+            | What::Zone(_)
             | What::Odd(_) => {
                 if process.is_up() && self.driver().is_some() {
                     let (actor, step) = (self.clone(), step.clone());

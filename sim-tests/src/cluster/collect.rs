@@ -20,7 +20,7 @@ use tidelog_io_sim::{
 
 use super::{
     actor::World,
-    liveness::{behind, observer, tasks},
+    liveness::{ZONE_TOPICS, behind, observer, tasks, zones_end},
     node::services,
 };
 use crate::{
@@ -50,6 +50,7 @@ pub(super) async fn everything(world: &World) -> Observed {
         seen: recorded.seen,
         appended: recorded.appended,
         schemas: recorded.schemas,
+        zones_seen: recorded.zones,
         spoilt,
         ..Observed::default()
     }
@@ -84,12 +85,30 @@ pub(super) async fn begin_again(world: &World, nodes: u32, with: fn(&Disk)) {
 /// So often it is looked at most whether everything is rebuilt: for a minute.
 const REBUILT_LOOKS_MAX: u32 = 240;
 
+/// Reads the log. Leases end whenever they do: what has changed while it was read is read again.
 async fn log(world: &World) -> LogView {
     let observer = observer(world);
+    if world.runs.watches.is_none() {
+        return log_of(world, &observer, &TOPICS).await;
+    }
+    let others = ZONE_TOPICS.into_iter().filter(|topic| !TOPICS.contains(topic));
+    let topics: Vec<_> = TOPICS.into_iter().chain(others).collect();
+    let mut looks = 0;
+    loop {
+        let before = zones_end(world, &observer).await;
+        let log = log_of(world, &observer, &topics).await;
+        looks += 1;
+        if before == zones_end(world, &observer).await || looks == LOOKS_MAX {
+            return log;
+        }
+    }
+}
+
+async fn log_of(world: &World, observer: &SimClient, topics: &[Topic]) -> LogView {
     let mut log = LogView::default();
-    for topic in TOPICS {
+    for topic in topics.iter().copied() {
         for partition in world.settings.layout.all() {
-            let (records, _) = partition_of(&observer, topic, partition).await;
+            let (records, _) = partition_of(observer, topic, partition).await;
             log.insert(topic, partition, records);
         }
     }
@@ -199,10 +218,8 @@ fn at(store: &SimStore, task: TaskId) -> Option<Offset> {
 fn view(world: &World, store: &SimStore, task: TaskId, node: &str) -> StoreView {
     let opened = store.open(task).expect("a store can be read after healing");
     let mut rows = BTreeMap::new();
-    let spec = services(world.learns)
-        .into_iter()
-        .map(|it| it.spec())
-        .find(|spec| spec.name == task.service);
+    let spec =
+        services(world.runs).into_iter().map(|it| it.spec()).find(|spec| spec.name == task.service);
     for table in spec.map_or(&[][..], |spec| spec.tables) {
         let mut visit = |key: &[u8], value: Bytes| {
             rows.insert((table.code(), Bytes::copy_from_slice(key)), value);

@@ -23,6 +23,7 @@ use crate::{
     observed::{AfterHeal, Behind, Settled},
     oracle::{CATCHES_UP_WITHIN_US, SETTLES_WITHIN},
     recorder::Owner,
+    workload::Limits,
 };
 
 /// How often it is looked whether everything is caught up.
@@ -86,6 +87,60 @@ async fn patches_end(world: &World, observer: &SimClient) -> BTreeMap<u32, u64> 
     ends
 }
 
+/// Waits until nothing more comes of what zones and devices were told, and tells whether that was in time.
+pub(super) async fn still(world: &World, limits: Limits) -> bool {
+    let observer = observer(world);
+    // A lease that is short has ended by then.
+    let lease = Duration::from_millis(limits.lease_ms);
+    let quiet_for =
+        STILL_FOR.max(Some(lease).filter(|it| *it < SHORT).unwrap_or_default() + STILL_FOR);
+    let mut before = zones_end(world, &observer).await;
+    let (mut quiet, mut waited) = (Duration::ZERO, Duration::ZERO);
+    while quiet < quiet_for && waited < STILL_WITHIN {
+        sleep(LOOKS_EVERY).await;
+        let now = zones_end(world, &observer).await;
+        quiet = if now == before { quiet + LOOKS_EVERY } else { Duration::ZERO };
+        (waited, before) = (waited + LOOKS_EVERY, now);
+    }
+    quiet >= quiet_for
+}
+
+/// Where the partitions end that have to do with zones and devices.
+pub(super) async fn zones_end(
+    world: &World,
+    observer: &SimClient,
+) -> BTreeMap<(Topic, PartitionId), u64> {
+    let mut ends = BTreeMap::new();
+    for topic in ZONE_TOPICS {
+        for partition in world.settings.layout.all() {
+            if let Ok((_, end)) = observer.bounds(topic, partition).await {
+                ends.insert((topic, partition), end.0);
+            }
+        }
+    }
+    ends
+}
+
+/// The topics that have to do with zones and devices, each after those that it comes of.
+pub(super) const ZONE_TOPICS: [Topic; 7] = [
+    Topic::EntityPatches,
+    Topic::EntityUpdates,
+    Topic::Connections,
+    Topic::DeviceUpdates,
+    Topic::ZoneChanges,
+    Topic::ChangesByDevice,
+    Topic::DeviceNotifications,
+];
+
+/// How long nothing may come when all has come.
+const STILL_FOR: Duration = Duration::from_secs(3);
+
+/// Leases that are shorter end while it is waited for.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// How long devices may be told of what has happened before: as many steps as chunks are small.
+const STILL_WITHIN: Duration = Duration::from_secs(150);
+
 /// How long it is watched whether more is published: longer than counts wait.
 const WATCHED_FOR: Duration = Duration::from_secs(6);
 
@@ -112,7 +167,7 @@ pub(super) fn tasks(world: &World) -> Vec<(TaskId, &'static [Topic])> {
         let task = |it| TaskId { service: spec.name, partition: PartitionId(it) };
         partitions.clone().map(move |it| (task(it), spec.inputs)).collect::<Vec<_>>()
     };
-    services(world.learns).iter().flat_map(of_service).collect()
+    services(world.runs).iter().flat_map(of_service).collect()
 }
 
 /// The tasks that have not read everything.

@@ -8,25 +8,42 @@ use tidelog_io_sim::{
     SimStore, client::ClientSettings, host::Boot, transport::SimTransport, wire::Node,
 };
 use tidelog_machines::{
-    EntityBatch, EntityStorage, Pace, ResponseAccumulator, SchemaLearning,
-    SchemaLearningPartitioner, SchemaStorage,
+    ChangesInZone, Chunk, Coalescing, DeviceKeeper, EntityBatch, EntityStorage, Pace,
+    ResponseAccumulator, SchemaLearning, SchemaLearningPartitioner, SchemaStorage, ZoneWatch,
 };
 use tidelog_runtime::{LocalQueries, LocalService, Settings, TaskState, Watch, run_watched};
 
 use super::{queries::Directory, tap::Tap};
-use crate::{dice::Dice, recorder::Recorder};
+use crate::{dice::Dice, recorder::Recorder, workload::Limits};
+
+/// What nodes run besides what they always do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runs {
+    /// Whether schemas are learned.
+    pub(crate) learns: bool,
+    /// Whether zones are watched, and with which limits.
+    pub(crate) watches: Option<Limits>,
+}
 
 /// The services of a node.
-pub(super) fn services(learns: bool) -> Vec<LocalService> {
+pub(super) fn services(runs: Runs) -> Vec<LocalService> {
     let mut services: Vec<LocalService> = vec![
         Box::new(EntityBatch),
         Box::new(EntityStorage),
         Box::new(ResponseAccumulator),
         Box::new(SchemaStorage),
     ];
-    if learns {
+    if runs.learns {
         services.push(Box::new(SchemaLearningPartitioner));
         services.push(Box::new(SchemaLearning { pace: PACE }));
+    }
+    if let Some(limits) = runs.watches {
+        let Limits { feed_changes, devices, subscriptions, zones_max, lease_ms } = limits;
+        let chunk = Chunk { devices, subscriptions };
+        services.push(Box::new(ChangesInZone));
+        services.push(Box::new(ZoneWatch { feed_changes, chunk }));
+        services.push(Box::new(Coalescing { zones_max }));
+        services.push(Box::new(DeviceKeeper { lease: Duration::from_millis(lease_ms) }));
     }
     services
 }
@@ -42,7 +59,7 @@ pub(super) async fn run(
     settings: ClientSettings,
     recorder: Recorder,
     directory: Directory,
-    learns: bool,
+    runs: Runs,
 ) {
     let Ok(store) = SimStore::open(&boot.disk) else {
         // Whoever watches over the process starts it again.
@@ -52,13 +69,17 @@ pub(super) async fn run(
     boot.net.sim().event(&boot.name, "store", &store.found());
     let transport =
         SimTransport::new(&boot.net, boot.node, &boot.name, settings, Arc::new(store.clone()));
-    let queries = LocalQueries::new(transport.snapshots(), services(learns));
+    let queries = LocalQueries::new(transport.snapshots(), services(runs));
     let leave = directory.open(boot.node, store, queries).into_future().map(drop).shared();
     let process = format!("{}@{}#{}", boot.name, boot.node, boot.start);
     let tap = Tap::new(transport, &recorder, boot.node, &process);
     let watch = Watching { recorder, node: boot.node, process: process.into() };
-    let settings = temper(boot.net.sim().seed(), &boot.name);
-    let services = services(learns);
+    let mut settings = temper(boot.net.sim().seed(), &boot.name);
+    if runs.watches.is_some() {
+        // A change is told several devices: with batches of ten nobody would catch up in time.
+        settings.batch_records_max = settings.batch_records_max.max(BATCH_MIN_WATCHING);
+    }
+    let services = services(runs);
     let mut running = FuturesUnordered::new();
     for service in &services {
         let run = run_watched(&tap, &**service, &settings, &watch, leave.clone());
@@ -71,6 +92,9 @@ pub(super) async fn run(
         }
     }
 }
+
+/// How many records a batch has at least where zones are watched.
+const BATCH_MIN_WATCHING: usize = 50;
 
 /// Some nodes have small batches, some commit seldom, and some take their time before they try again.
 fn temper(seed: u64, name: &str) -> Settings {

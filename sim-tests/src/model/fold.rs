@@ -76,13 +76,35 @@ pub enum Told {
 /// Task time for which an idempotency key is kept.
 pub const KEY_KEPT_FOR_MS: u64 = 24 * 3_600_000;
 
+/// All entities of a zone are to go, because a device was forgotten.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forget {
+    /// Where it stands among the requests.
+    pub offset: u64,
+    /// By which name: one that came before with a number as high is not carried out again.
+    pub name: Name,
+    /// The zone.
+    pub zone: Box<str>,
+}
+
 /// Carries the requests of one partition out.
 #[must_use]
 pub fn fold(asked: &[Asked]) -> Folded {
+    fold_with(asked, &[])
+}
+
+/// Carries the requests of one partition out, and forgets zones among them.
+#[must_use]
+pub fn fold_with(asked: &[Asked], forgets: &[Forget]) -> Folded {
     let mut world = World::default();
+    let mut forgets = forgets.iter().peekable();
     for request in asked.iter().filter(|request| request.action.is_write()) {
+        while let Some(forget) = forgets.next_if(|forget| forget.offset < request.offset) {
+            world.forget(forget);
+        }
         world.take(request);
     }
+    forgets.for_each(|forget| world.forget(forget));
     world.folded
 }
 
@@ -92,6 +114,8 @@ struct World {
     states: BTreeMap<Box<str>, State>,
     clients: Clients,
     keys: BTreeMap<Box<str>, Keyed>,
+    /// What each task of device has had forgotten last.
+    forgotten: BTreeMap<Box<str>, u64>,
 }
 
 /// What was asked for first under a key.
@@ -121,6 +145,25 @@ impl World {
             None => self.carry_out_under_key(request),
         };
         self.folded.outcomes.insert(request.name.clone(), told);
+    }
+
+    fn forget(&mut self, forget: &Forget) {
+        let Forget { offset, name, zone } = forget;
+        let last = self.forgotten.entry(name.client.clone()).or_default();
+        if name.number <= *last {
+            return;
+        }
+        *last = name.number;
+        let is_of =
+            |entity: &str| entity.strip_prefix(&**zone).is_some_and(|rest| rest.starts_with('/'));
+        for (entity, state) in self.states.iter_mut().filter(|(entity, _)| is_of(entity)) {
+            if state.value.take().is_some() {
+                state.revision += 1;
+                let (name, after) = (name.clone(), state.clone());
+                let step = Step { offset: *offset, name, effect: Effect::Deleted, after };
+                self.folded.steps.entry(entity.clone()).or_default().push(step);
+            }
+        }
     }
 
     fn carry_out_under_key(&mut self, request: &Asked) -> Told {
@@ -168,6 +211,20 @@ mod tests {
         let steps = &folded.steps["shop/orders/eu/1"];
         assert_eq!(steps.len(), 2);
         assert_eq!(steps[1].after.value, Some(json!({"n": 2})));
+    }
+
+    #[test]
+    fn a_zone_is_forgotten_once_with_all_that_is_in_it_then() {
+        let name = Name { client: "device:0".into(), number: 1, part: 1 };
+        let forget = |offset| Forget { offset, name: name.clone(), zone: "shop/orders/eu".into() };
+        let elsewhere = Asked { entity: "shop/orders/eus/1".into(), ..request(2, 2) };
+        let asked = [request(1, 1), elsewhere, request(4, 3), request(7, 4)];
+        let folded = fold_with(&asked, &[forget(3), forget(5)]);
+        let steps = &folded.steps["shop/orders/eu/1"];
+        let effects: Vec<_> = steps.iter().map(|step| (step.offset, step.effect)).collect();
+        let (created, updated) = (Effect::Created, Effect::Updated);
+        assert_eq!(effects, [(1, created), (3, Effect::Deleted), (4, created), (7, updated)]);
+        assert_eq!(folded.steps["shop/orders/eus/1"].len(), 1);
     }
 
     #[test]

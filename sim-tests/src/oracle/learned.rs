@@ -1,7 +1,8 @@
 //! **Invariant.** What was learned of a collection, where learning is on, is what a reference learner makes
 //! of the committed changes of its epoch: counts of the documents that are there, and all that ever came.
 //! And the changes from which is learned are those that come after the walk has passed an entity: once
-//! one is marked with an epoch, every later one is, until another epoch begins.
+//! one is marked with an epoch, every later one is, until another epoch begins. Of collections of the system,
+//! which are subscriptions, nothing is learned: what they hold is laid down.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,11 @@ fn look(observed: &Observed) -> Vec<Violation> {
     let entities = entities(observed);
     let collections: BTreeSet<_> = entities.keys().map(|entity| collection_of(entity)).collect();
     for schemas in schemas(&observed.log).into_values() {
-        for collection in &collections {
+        for collection in schemas.definitions.keys().filter(|it| is_of_system(it)) {
+            let message = format!("something is known of {collection}");
+            found.push(Violation::new(ORACLE.name, "system", observed.end_us, message));
+        }
+        for collection in collections.iter().filter(|it| !is_of_system(it)) {
             let Some(switch) = schemas.holds(collection).filter(|it| it.is_on) else { continue };
             let of = entities.iter().filter(|(entity, _)| collection_of(entity) == *collection);
             let of: BTreeMap<_, _> = of.map(|(entity, changes)| (&**entity, changes)).collect();
@@ -59,6 +64,11 @@ fn look(observed: &Observed) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// Whether a collection's name begins as those of the system do.
+fn is_of_system(collection: &str) -> bool {
+    collection.split('/').nth(1).is_some_and(|name| name.starts_with('$'))
 }
 
 /// The committed changes of each entity.
@@ -209,6 +219,23 @@ mod tests {
             ..world(vec![learned(1, 1, place.schema())])
         };
         assert_eq!(signatures(&world), ["learned/unmarked"]);
+    }
+
+    #[test]
+    fn nothing_is_learned_of_collections_of_the_system() {
+        let Message::EntityUpdate(mut update) = unmarked_update(1, None, Some(json!({}))) else {
+            unreachable!("it is one")
+        };
+        update.entity = "shop/$zoneSubscription/a/1".parse().expect("an entity");
+        let of_system =
+            World { changes_of_entities: vec![Message::EntityUpdate(update)], ..world(vec![]) };
+        assert_eq!(signatures(&of_system), [""; 0]);
+        let Message::LearnedDefinition(mut definition) = learned(1, 1, json!({})) else {
+            unreachable!("it is one")
+        };
+        definition.collection = "shop/$zoneSubscription".parse().expect("a collection");
+        let known = World { patches: vec![Message::LearnedDefinition(definition)], ..of_system };
+        assert_eq!(signatures(&known), ["learned/system"]);
     }
 
     fn signatures(world: &World) -> Vec<String> {

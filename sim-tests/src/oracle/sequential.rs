@@ -1,6 +1,6 @@
 //! **Invariant.** `entity-updates` is what the requests of `entity-patches` come to when they are carried
-//! out one after the other in the order of the log, each at most once; and the first answer to each of
-//! them is that of this carrying out. A prefix of the requests, if the service is not through with them.
+//! out one after the other in the order of the log, each at most once, and zones are forgotten among them; and the first answer to each of them is
+//! that of this carrying out. A prefix of the requests, if the service is not through with them.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use tidelog_core::{
 use super::Oracle;
 use crate::{
     history::Name,
-    log::{asked, refusal_of, value},
-    model::{Effect, Folded, Step, Told, fold},
+    log::{asked, forgets, refusal_of, value},
+    model::{Effect, Folded, Step, Told, fold_with},
     observed::Observed,
     violation::Violation,
 };
@@ -29,7 +29,8 @@ fn look(observed: &Observed) -> Vec<Violation> {
     let partitions: Vec<_> = observed.log.partitions(Topic::EntityPatches).map(|it| it.0).collect();
     let mut outcomes = BTreeMap::new();
     for partition in partitions {
-        let folded = fold(&asked(&observed.log, partition));
+        let asked = asked(&observed.log, partition);
+        let folded = fold_with(&asked, &forgets(&observed.log, partition));
         found.extend(compare(observed, partition, &folded));
         outcomes.extend(folded.outcomes);
     }

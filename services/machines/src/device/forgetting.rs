@@ -3,7 +3,8 @@
 use std::{ops::Bound, time::Duration};
 
 use tidelog_core::{
-    DatabaseId, DeviceId, Effects, Message, PartitionId, State, Timestamp, UserDevice, ZoneId,
+    DatabaseId, DeviceId, Effects, Message, PartitionId, Probe, State, Timestamp, UserDevice,
+    ZoneId,
     message::{DeviceUpdateKind, ForDevice, ForgetZone, Removal},
     subscription::SUBSCRIPTIONS,
 };
@@ -37,7 +38,11 @@ impl Forgetting {
     /// Forgets a device, if it is known.
     pub(super) fn forget(self, key: &UserDevice, state: &mut State<'_>, effects: &mut Effects) {
         let Self { partition, kind, time } = self;
-        let Some(device) = state.get(&DEVICES, key) else { return };
+        let Some(device) = state.get(&DEVICES, key) else {
+            return Probe::ForgottenWasUnknown.hit();
+        };
+        Probe::DeviceForgotten.hit_if(kind == DeviceUpdateKind::Forgotten);
+        Probe::DeviceExpired.hit_if(kind == DeviceUpdateKind::Expired);
         state.remove(&DEVICES, key);
         state.remove(&LEASES, &Lease { until: device.until, device: key.clone() });
         let mut keeper = state.get(&KEEPER, &()).unwrap_or_default();

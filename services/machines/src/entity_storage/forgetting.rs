@@ -3,7 +3,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    ClientId, Effects, Message, PartitionId, RequestName, State, TableId,
+    ClientId, Effects, Message, PartitionId, Probe, RequestName, State, TableId,
     limits::SUBSCRIPTIONS_MAX,
     message::{EntityUpdate, ForgetZone, Part, UpdateKind},
     state::Table,
@@ -33,6 +33,7 @@ pub(super) fn forget(forget: &ForgetZone, state: &mut State<'_>, effects: &mut E
             ControlFlow::Break(())
         }
     });
+    Probe::SubscriptionsForgotten.hit_if(!entities.is_empty());
     for (entity, before) in entities {
         let after = before.next(None);
         rows::put(state, &entity, &before, &after);

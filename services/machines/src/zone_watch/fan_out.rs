@@ -8,7 +8,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    DeviceId, Effects, Message, Offset, State, Timestamp, Wake, ZoneId,
+    DeviceId, Effects, Message, Offset, Probe, State, Timestamp, Wake, ZoneId,
     message::{ForDevice, News},
     query::Scope,
 };
@@ -24,9 +24,8 @@ use super::{
 
 /// Wakes at once while there is something to be told, or to be forgotten.
 pub(super) fn wake(state: &State<'_>) -> Option<Wake> {
-    let behind = next(state).map(|(_, since)| since);
-    let at = behind.or_else(|| subscriptions::first_ended(state))?;
-    Some(Wake { at, reason: "devices that are to be told of changes" })
+    let has_work = next(state).is_some() || subscriptions::have_ended(state);
+    has_work.then(|| Wake::at_once("devices that are to be told of changes"))
 }
 
 /// The first offset of those that have not been told to all.
@@ -37,6 +36,7 @@ pub(super) fn first(state: &State<'_>) -> Option<Offset> {
 /// Goes on with the zone that is behind since the longest.
 pub(super) fn go_on(chunk: Chunk, state: &mut State<'_>, effects: &mut Effects) {
     if let Some((key, since)) = next(state) {
+        Probe::TellingWentOn.hit();
         state.remove(&FAN_OUTS, &key);
         let zone = key.zone;
         // Only where a read failed there is none, and then none of this counts.
@@ -74,6 +74,7 @@ pub(super) fn tell(
                 Reached::To(device) => after = Some(device),
             }
         }
+        Probe::ZoneBehind.hit();
         state.put(&FAN_OUTS, &FanOutKey { offset: change.offset, zone: zone.clone() }, &since);
         feed.telling = Some(Telling { sequence: telling.sequence, after });
         return feed;
@@ -112,7 +113,10 @@ fn tell_of(
     room.subscriptions = room.subscriptions.saturating_sub(rows.len().max(1));
     for of_device in rows.chunk_by(|(one, ..), (other, ..)| one == other) {
         let Some((device, ..)) = of_device.first() else { continue };
-        if of_device.iter().any(|(_, from, row)| asks_for(change, device, *from, row)) {
+        let asking = of_device.iter().filter(|(_, from, row)| asks_for(change, device, *from, row));
+        let asking = asking.count();
+        Probe::DeviceAskedTwice.hit_if(asking > 1);
+        if asking > 0 {
             effects.send(&Message::ForDevice(ForDevice::News(News {
                 device: device.clone(),
                 zone: zone.clone(),
@@ -135,7 +139,10 @@ fn tell_of(
 fn asks_for(change: &Change, device: &DeviceId, from: Offset, row: &Subscribed) -> bool {
     let offset = change.offset;
     let holds = from <= offset && row.to.is_none_or(|to| offset < to);
-    holds && row.terms.include(change.kind, change.device.as_ref() == Some(device))
+    let is_own = change.device.as_ref() == Some(device);
+    let asks = holds && row.terms.include(change.kind, is_own);
+    Probe::OwnChangeLeftOut.hit_if(holds && !asks && row.terms.include(change.kind, false));
+    asks
 }
 
 /// Subscriptions to one subject, in the order of their devices.

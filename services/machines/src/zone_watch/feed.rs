@@ -1,7 +1,7 @@
 //! The last changes of each zone.
 
 use tidelog_core::{
-    Source, State, ZoneId,
+    Probe, Source, State, ZoneId,
     message::{Fingerprint, ZoneChange},
 };
 
@@ -27,11 +27,14 @@ pub(super) fn append(
 /// once: each change that comes finds at most one too many, unless fewer are to be kept than before.
 pub(super) fn trim(kept: u64, zone: &ZoneId, feed: &mut Feed, state: &mut State<'_>) {
     let telling = feed.telling.as_ref().map_or(feed.last + 1, |telling| telling.sequence);
-    let keep_from = (feed.last + 1).saturating_sub(kept.max(1)).min(telling);
+    let last_ones_from = (feed.last + 1).saturating_sub(kept.max(1));
+    let keep_from = last_ones_from.min(telling);
+    Probe::FeedKeptForTelling.hit_if(telling < last_ones_from);
     for _ in 0..TRIMMED_MAX {
         if feed.oldest >= keep_from {
             return;
         }
+        Probe::FeedTrimmed.hit();
         state.remove(&CHANGES, &ChangeKey { zone: zone.clone(), sequence: feed.oldest });
         feed.oldest += 1;
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use tidelog_core::{Offset, Source, State, Subscription, Timestamp, message::SubscriptionChange};
+use tidelog_core::{Offset, Probe, Source, State, Subscription, message::SubscriptionChange};
 
 use super::{
     fan_out,
@@ -34,6 +34,7 @@ fn stop(key: SubscriptionKey, row: &Subscribed, to: Offset, state: &mut State<'_
     if fan_out::first(state).is_none() {
         return state.remove(&SUBSCRIPTIONS, &key);
     }
+    Probe::SubscriptionEndedBehind.hit();
     state.put(&SUBSCRIPTIONS, &key, &Subscribed { terms: row.terms, to: Some(to) });
     let now = state.task_time();
     state.put(&ENDED, &EndedKey { to, subscription: key }, &now);
@@ -50,10 +51,9 @@ pub(super) fn forget_ended(first: Option<Offset>, state: &mut State<'_>) {
     }
 }
 
-/// When the first subscription ended of those that are kept, if there are any.
-pub(super) fn first_ended(state: &State<'_>) -> Option<Timestamp> {
-    let (_, at) = state.range(&ENDED, Bound::Unbounded, Bound::Unbounded, 1).pop()?;
-    Some(at)
+/// Whether there are subscriptions that have ended, and are kept.
+pub(super) fn have_ended(state: &State<'_>) -> bool {
+    !state.range(&ENDED, Bound::Unbounded, Bound::Unbounded, 1).is_empty()
 }
 
 /// Subscriptions that are forgotten in one call.

@@ -66,10 +66,20 @@ const SCHEMAS: &str = "schemas";
 /// What judges schemas, and nothing else.
 const OF_SCHEMAS: [&str; 3] = ["learned", "settles", "statements"];
 
-/// The scenario in which a bug is hunted: one of schemas shows in a part of all seeds alone.
+/// Where zones are watched in every seed.
+const ZONES: &str = "zones";
+
+/// What judges zones and devices, and nothing else.
+const OF_ZONES: [&str; 6] = ["devices", "feeds", "notified", "sorted", "told", "unread"];
+
+/// The scenario in which a bug is hunted: one of schemas, or of zones, shows in a part of all seeds alone.
 fn scenario_of(bug: &Bug) -> &'static str {
-    let is_of_schemas = bug.oracles().iter().all(|oracle| OF_SCHEMAS.contains(&&**oracle));
-    if is_of_schemas { SCHEMAS } else { SCENARIO }
+    let is_of = |oracles: &[&str]| bug.oracles().iter().all(|it| oracles.contains(&&**it));
+    match (is_of(&OF_SCHEMAS), is_of(&OF_ZONES)) {
+        (true, _) => SCHEMAS,
+        (false, true) => ZONES,
+        (false, false) => SCENARIO,
+    }
 }
 
 impl Hunter {

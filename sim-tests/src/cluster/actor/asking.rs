@@ -47,6 +47,7 @@ impl Actor {
             }
             What::Spoil { entity } => self.spoil(step.number, *entity).await,
             What::Schema(schema) => self.schema(step.number, schema).await,
+            What::Zone(zone) => self.zone(step.number, zone).await,
             What::Odd(odd) => self.odd(step.number, *odd).await,
             What::Restart => unreachable!("a restart waits for nothing"),
         }

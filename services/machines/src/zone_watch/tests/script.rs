@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use tidelog_core::{
-    TableId,
+    TableId, Timestamp,
     message::UpdateKind::{Created, Deleted, Updated},
     subscription::Terms,
 };
@@ -53,6 +53,22 @@ fn a_subscription_that_ends_during_the_telling_still_holds_for_what_came_before(
     assert_eq!(told(&sent), [first, second].concat());
     assert_eq!(harness.count(TableId::Subscriptions), 4);
     assert_eq!(harness.count(TableId::EndedSubscriptions), 0);
+}
+
+/// What was wrong: what could not be told at once waited for the time of a broker whose clock was ahead
+/// (scenario `zones`, seeds 15 and 30).
+#[test]
+fn a_clock_that_is_ahead_puts_no_telling_off() {
+    let mut harness = Harness::new(SMALL);
+    for (n, device) in (1..).zip(["a", "b", "c", "d"]) {
+        harness.step(n, &record(n, subscribed(n, device, "1", EU, Some(Terms::ALL))));
+    }
+    let ahead = 3_600_000;
+    harness.step(5, &record(ahead, changed(5, "shop/orders/eu/1", Created, None)));
+    assert_eq!(harness.wake().map(|wake| wake.at), Some(Timestamp::ZERO));
+    harness.step(6, &record(ahead, subscribed(6, "d", "1", EU, None)));
+    harness.commit();
+    assert_eq!(told(&drain(&mut harness)), ["c", "d"].map(|device| format!("{device} {EU} #1")));
 }
 
 #[test]
