@@ -72,6 +72,21 @@ impl Scenario {
             ..Self::USUAL
         },
         Self {
+            name: "calm-schemas",
+            what: "as schemas, and no faults",
+            learns_percent: 100,
+            strikes: |_| false,
+            ..Self::USUAL
+        },
+        Self {
+            name: "calm-zones",
+            what: "as zones, and no faults",
+            learns_percent: 0,
+            watches_percent: 100,
+            strikes: |_| false,
+            ..Self::USUAL
+        },
+        Self {
             name: "network",
             what: "as cluster, with faults of the network only",
             strikes: |kind| matches!(kind.scope(), Scope::Link | Scope::Cluster),

@@ -71,7 +71,11 @@ pub(super) fn main(args: &BugsArgs, json: bool) -> Result<Found, WrongCall> {
             Some(hunter) => {
                 let program = copied.with(bug)?;
                 if args.shrink {
-                    score.shrunk = Some(hunter.shrunk(&program, &score, copied.folder())?);
+                    match hunter.shrunk(&program, bug, &score, copied.folder()) {
+                        Ok(shrunk) => score.shrunk = Some(shrunk),
+                        // The others can be shrunk for all that.
+                        Err(WrongCall(words)) => eprintln!("{}: {words}", bug.name),
+                    }
                 } else {
                     hunter.score(&program, bug, args, &mut score)?;
                 }

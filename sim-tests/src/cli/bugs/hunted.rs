@@ -29,7 +29,7 @@ pub(super) struct Find {
 
 /// What `hunt --json` prints, as far as it is needed.
 #[derive(Debug, Deserialize)]
-struct Hunted {
+struct Summary {
     cpu_seconds: f64,
     failures: Vec<Failure>,
 }
@@ -56,29 +56,29 @@ pub(super) struct Violation {
 /// Seeds of two runs are so far apart.
 const APART: u64 = 1_000_000;
 
-/// The scenarios of a hunt, with all faults and with none.
-const SCENARIO: &str = "cluster";
-const CALM: &str = "calm";
-
-/// Where schemas are learned in every seed.
-const SCHEMAS: &str = "schemas";
-
 /// What judges schemas, and nothing else.
 const OF_SCHEMAS: [&str; 3] = ["learned", "settles", "statements"];
-
-/// Where zones are watched in every seed.
-const ZONES: &str = "zones";
 
 /// What judges zones and devices, and nothing else.
 const OF_ZONES: [&str; 6] = ["devices", "feeds", "notified", "sorted", "told", "unread"];
 
-/// The scenario in which a bug is hunted: one of schemas, or of zones, shows in a part of all seeds alone.
-fn scenario_of(bug: &Bug) -> &'static str {
-    let is_of = |oracles: &[&str]| bug.oracles().iter().all(|it| oracles.contains(&&**it));
-    match (is_of(&OF_SCHEMAS), is_of(&OF_ZONES)) {
-        (true, _) => SCHEMAS,
-        (false, true) => ZONES,
-        (false, false) => SCENARIO,
+/// Where a bug is hunted. One of schemas, or of zones, shows in a part of all seeds alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hunted {
+    /// The scenario with all faults.
+    pub(super) scenario: &'static str,
+    /// The same with none.
+    calm: &'static str,
+}
+
+impl Hunted {
+    pub(super) fn of(bug: &Bug) -> Self {
+        let is_of = |oracles: &[&str]| bug.oracles().iter().all(|it| oracles.contains(&&**it));
+        match (is_of(&OF_SCHEMAS), is_of(&OF_ZONES)) {
+            (true, _) => Self { scenario: "schemas", calm: "calm-schemas" },
+            (false, true) => Self { scenario: "zones", calm: "calm-zones" },
+            (false, false) => Self { scenario: "cluster", calm: "calm" },
+        }
     }
 }
 
@@ -98,14 +98,15 @@ impl Hunter {
         score: &mut Score,
     ) -> Result<(), WrongCall> {
         let base = RandomState::new().hash_one(0) >> 16;
+        let hunted = Hunted::of(bug);
         let mut finds = Vec::new();
         for run in 0..args.runs {
             let from = base.wrapping_add(run * APART);
-            finds.extend(self.find(program, from, args.limit, scenario_of(bug))?);
+            finds.extend(self.find(program, from, args.limit, hunted.scenario)?);
         }
         score.take(args.runs, &finds, &bug.oracles());
         if args.calm > 0 {
-            score.needs_faults = Some(self.find(program, base, args.calm, CALM)?.is_none());
+            score.needs_faults = Some(self.find(program, base, args.calm, hunted.calm)?.is_none());
         }
         Ok(())
     }
@@ -122,7 +123,7 @@ impl Hunter {
         while seconds < seconds_of(limit) {
             let left = limit.saturating_sub(whole(seconds)).max(1);
             let (left, begin) = (left.to_string(), from.to_string());
-            let hunted: Hunted = json_of(
+            let hunted: Summary = json_of(
                 program,
                 &[
                     "hunt",

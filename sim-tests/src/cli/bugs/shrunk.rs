@@ -3,10 +3,11 @@
 use std::{fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
+use tidelog_sim_tests::planted::Bug;
 
 use super::{
     super::WrongCall,
-    hunted::{Hunter, Ran, json_of},
+    hunted::{Hunted, Hunter, Ran, json_of},
     score::Score,
 };
 
@@ -38,6 +39,7 @@ impl Hunter {
     pub(super) fn shrunk(
         &self,
         program: &Path,
+        bug: &Bug,
         score: &Score,
         folder: &Path,
     ) -> Result<Shrunk, WrongCall> {
@@ -45,7 +47,8 @@ impl Hunter {
             return Err(WrongCall(format!("{} was not found yet: hunt it first", score.bug)));
         };
         let file = folder.join(format!("{}.json", score.bug)).display().to_string();
-        let args = ["shrink", "--json", "--seed", &seed, "--output", &file];
+        let scenario = Hunted::of(bug).scenario;
+        let args = ["shrink", "--json", "--scenario", scenario, "--seed", &seed, "--output", &file];
         let Summary { signature, faults, steps, seconds } = json_of(program, &args)?;
         let mut hashes = Vec::new();
         for _ in 0..REPLAYS {
