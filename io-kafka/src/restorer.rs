@@ -243,7 +243,7 @@ impl<S: Store> Work<S> {
                     return Ok(topics.iter().map(of).collect());
                 }
                 Err(error) => {
-                    self.free(self.task(partition), &mut freeing)?;
+                    self.free(self.task(partition), &mut freeing);
                     self.wait(deadline, "the committed positions", &error)?;
                 }
             }
@@ -272,7 +272,7 @@ impl<S: Store> Work<S> {
                 );
                 return Err(SessionError::Lost(reason.into()));
             }
-            self.free(self.task(partition), &mut freeing)?;
+            self.free(self.task(partition), &mut freeing);
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
@@ -280,13 +280,16 @@ impl<S: Store> Work<S> {
 
     /// Ends what the last owner of a task has left open, if that holds us back for longer than the end
     /// of a transaction takes.
-    fn free(&self, task: TaskId, freeing: &mut Freeing) -> Result<(), SessionError> {
+    fn free(&self, task: TaskId, freeing: &mut Freeing) {
         if freeing.is_tried || freeing.since.elapsed() < HELD_BACK_FOR {
-            return Ok(());
+            return;
         }
         freeing.is_tried = true;
-        let Some(owners) = &self.shared.owners else { return Ok(()) };
-        owners.end_transaction(task)
+        let Some(owners) = &self.shared.owners else { return };
+        if let Err(error) = owners.end_transaction(task) {
+            // The broker ends it by its own time limit.
+            warn!(%task, %error, "what the last owner has left open could not be ended, and is waited for");
+        }
     }
 
     /// The first offset and the one after the last, as a consumer sees them.

@@ -139,36 +139,11 @@ impl Topics {
         let mut differences = Vec::new();
         for topic in topics {
             match described.iter().find(|described| described.topic == topic) {
-                Some(described) => differences.extend(self.compare(described)),
+                Some(described) => differences.extend(described.differences(&self.settings)),
                 None => differences.push(Difference::Missing { name: self.settings.topic(topic) }),
             }
         }
         Ok(differences)
-    }
-
-    fn compare(&self, described: &Described) -> Vec<Difference> {
-        let mut differences = Vec::new();
-        let name = &described.name;
-        let (wanted, found) = (self.settings.layout.partitions() as usize, described.partitions);
-        if wanted != found {
-            differences.push(Difference::Partitions { name: name.clone(), wanted, found });
-        }
-        if described.offline > 0 {
-            differences
-                .push(Difference::Offline { name: name.clone(), partitions: described.offline });
-        }
-        let (wanted, found) = (usize::from(self.settings.replication), described.replication);
-        if found < wanted {
-            differences.push(Difference::Replication { name: name.clone(), wanted, found });
-        }
-        for (setting, wanted) in wanted::settings(described.topic, &self.settings) {
-            let found = described.settings.get(setting).cloned();
-            if !found.as_deref().is_some_and(|found| wanted::is_same(&wanted, found)) {
-                let (name, setting) = (name.clone(), setting.into());
-                differences.push(Difference::Setting { name, setting, wanted, found });
-            }
-        }
-        differences
     }
 
     /// Waits until every broker's view of the cluster may be taken for having the topics.

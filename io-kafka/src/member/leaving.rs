@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka::consumer::Consumer;
 use tidelog_core::port::Store;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Member;
 use crate::Leaving;
@@ -45,7 +45,8 @@ impl<S: Store> Member<'_, S> {
                         return;
                     }
                 }
-                Err(error) => return warn!(%error, "it is not known whether the group was left"),
+                // All brokers are asked, and one may be away: the group is served for as long as there is time.
+                Err(error) => debug!(%error, "it is not known whether the group was left"),
             }
             thread::sleep(LEFT_POLL);
         }

@@ -6,11 +6,14 @@ use tidelog_core::{Retention, Topic};
 
 use crate::{Settings, settings::MESSAGE_BYTES_MAX};
 
-/// How long a tombstone is kept: a store that was away for longer is rebuilt.
+/// How long a tombstone is kept. A store that was away for half of that is rebuilt.
 pub(crate) const TOMBSTONES_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// When a segment of a compacted topic is closed. Only closed segments are compacted.
 const SEGMENT_CLOSED_AFTER: Duration = Duration::from_secs(3_600);
+
+/// On how many copies a record is to be before it counts as written.
+const IN_SYNC: &str = "min.insync.replicas";
 
 /// How long a record of a compacted topic may wait for the cleaner.
 const COMPACTED_WITHIN: Duration = Duration::from_secs(24 * 3_600);
@@ -21,7 +24,7 @@ pub(super) fn settings(topic: Topic, settings: &Settings) -> Vec<(&'static str, 
     let mut wanted = vec![
         ("max.message.bytes", MESSAGE_BYTES_MAX.to_string()),
         ("message.timestamp.type", timestamps(topic).into()),
-        ("min.insync.replicas", in_sync.to_string()),
+        (IN_SYNC, in_sync.to_string()),
     ];
     match topic.retention() {
         Retention::Short | Retention::Medium | Retention::Long => {
@@ -39,6 +42,12 @@ pub(super) fn settings(topic: Topic, settings: &Settings) -> Vec<(&'static str, 
         }
     }
     wanted
+}
+
+/// Whether there are brokers that have no such setting, and need none: what Redpanda acknowledges is on most of
+/// the copies, whatever is asked for, and its description of a topic leaves the setting out.
+pub(super) fn is_unknown_to_some(setting: &str) -> bool {
+    setting == IN_SYNC
 }
 
 /// Whether a setting is what it should be, however the broker writes it.
