@@ -3,6 +3,7 @@
 mod databases;
 mod following;
 mod reader;
+mod seen;
 mod session;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::session::Session;
 pub(crate) use self::{
     databases::Databases,
-    following::{Follow, Seen},
+    following::Follow,
+    seen::{Over, Seen},
 };
 use crate::{
     clock::Clock,

@@ -8,7 +8,11 @@ use tidelog_core::{
     query::{FeedView, NotificationsView},
 };
 
-use crate::{connection::Seen, driver::Driver, error::Error};
+use crate::{
+    connection::{Over, Seen},
+    driver::Driver,
+    error::Error,
+};
 
 /// Tells that there is something new under one key of a topic.
 #[derive(Debug)]
@@ -31,16 +35,13 @@ impl Follower {
     ///
     /// [`Error::ConnectionLost`] if the driver's connection has ended.
     pub async fn changed(&mut self, until: Timestamp) -> Result<Option<Position>, Error> {
-        {
-            let changed = pin!(self.seen.changed());
-            match future::select(changed, self.driver.clock().wait_until(until)).await {
-                Either::Left((Ok(()), _)) => {}
-                Either::Left((Err(_), _)) => return Err(Error::ConnectionLost),
-                Either::Right(_) => return Ok(None),
-            }
-        }
+        let next = pin!(self.seen.next());
+        let offset = match future::select(next, self.driver.clock().wait_until(until)).await {
+            Either::Left((Ok(offset), _)) => offset,
+            Either::Left((Err(Over), _)) => return Err(Error::ConnectionLost),
+            Either::Right(_) => return Ok(None),
+        };
         let (topic, partition) = (self.topic, self.partition);
-        let offset = *self.seen.borrow_and_update();
         Ok(offset.map(|offset| Position { topic, partition, offset }))
     }
 }

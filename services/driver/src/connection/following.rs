@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use tidelog_core::{Offset, PartitionId, Topic};
-use tokio::sync::{oneshot, watch};
+use tidelog_core::{PartitionId, Topic};
+use tokio::sync::oneshot;
 
-use super::reader::Step;
-
-/// The offset of the last record of a key that has come.
-pub(crate) type Seen = watch::Receiver<Option<Offset>>;
+use super::{
+    reader::Step,
+    seen::{Seen, Telling},
+};
 
 /// Somebody wants to be told of records of a key.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Following(BTreeMap<(Topic, PartitionId), Followed>);
 struct Followed {
     /// Whether it is known from where on it is read.
     is_located: bool,
-    keys: BTreeMap<Box<str>, watch::Sender<Option<Offset>>>,
+    keys: BTreeMap<Box<str>, Telling>,
     /// Those who are to be told when that is known.
     awaiting: Vec<(Seen, oneshot::Sender<Seen>)>,
 }
@@ -51,7 +51,7 @@ impl Following {
         let Follow { topic, partition, key, reply } = follow;
         let is_new = !self.0.contains_key(&(topic, partition));
         let followed = self.0.entry((topic, partition)).or_default();
-        let seen = followed.keys.entry(key).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        let seen = followed.keys.entry(key).or_default().subscribe();
         followed.awaiting.push((seen, reply));
         followed.tell();
         is_new
@@ -65,11 +65,11 @@ impl Following {
         for record in &step.records {
             let key = std::str::from_utf8(&record.key).ok();
             if let Some(seen) = key.and_then(|key| followed.keys.get(key)) {
-                seen.send_replace(Some(record.offset));
+                seen.tell(record.offset);
             }
         }
         followed.tell();
-        followed.keys.retain(|_, seen| seen.receiver_count() > 0);
+        followed.keys.retain(|_, seen| seen.is_wanted());
         let is_wanted = !followed.keys.is_empty();
         if !is_wanted {
             self.0.remove(&place);
@@ -93,7 +93,8 @@ impl Followed {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tidelog_core::{Timestamp, port::Record};
+    use futures_util::FutureExt;
+    use tidelog_core::{Offset, Timestamp, port::Record};
 
     use super::{
         super::reader::{Begin, Reader},
@@ -112,12 +113,13 @@ mod tests {
         assert!(!is_new, "the partition is read already");
         assert!(eu.try_recv().is_err(), "it is not known yet from where on");
         assert!(following.take(&step(true, &[])));
-        let (eu, us) = (eu.try_recv().expect("it is"), us.try_recv().expect("it is"));
+        let (mut eu, mut us) = (eu.try_recv().expect("it is"), us.try_recv().expect("it is"));
         assert!(following.take(&step(false, &[("shop/orders/eu", 7), ("shop/users/eu", 8)])));
-        assert_eq!((*eu.borrow(), *us.borrow()), (Some(Offset(7)), None));
+        assert_eq!(eu.next().now_or_never(), Some(Ok(Some(Offset(7)))));
+        assert_eq!(us.next().now_or_never(), None);
         let (_, mut late) = follow(&mut following, "shop/orders/eu");
-        let late = late.try_recv().expect("it is known from where on");
-        assert!(late.has_changed().is_ok_and(|has| !has), "what came before is not told");
+        let mut late = late.try_recv().expect("it is known from where on");
+        assert_eq!(late.next().now_or_never(), None, "what came before is not told");
     }
 
     #[test]
