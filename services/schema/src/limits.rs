@@ -34,6 +34,9 @@ pub const PATTERN_STATES_MAX: usize = 10_000;
 /// Bytes of a pattern.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
 
+/// Bytes of all patterns of a statement together: judging them takes time.
+pub const PATTERNS_BYTES_MAX: usize = 16 * 1_024;
+
 /// Bytes that a shape takes in a row beside its name and its values, at most.
 const SHAPE_ROW_BYTES_MAX: usize = 250;
 

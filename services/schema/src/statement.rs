@@ -18,7 +18,7 @@ pub use error::{Fault, StatementError, pointer_of};
 use serde_json::{Map, Value};
 use tidelog_core::Document;
 
-use crate::limits::STATEMENT_BYTES_MAX;
+use crate::limits::{PATTERNS_BYTES_MAX, STATEMENT_BYTES_MAX};
 
 /// A checked JSON Schema of a user's.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,9 @@ impl Statement {
             schema.shift_remove("$id");
         }
         strip_notes(&mut value);
+        if pattern_bytes(&value) > PATTERNS_BYTES_MAX {
+            return Err(whole(Fault::Patterns));
+        }
         check_schema(&value, &Pointer::Root)?;
         reference::check(&value)?;
         Ok(Self(value))
@@ -153,6 +156,16 @@ fn strip_notes(schema: &mut Value) {
         keywords.shift_remove(NOTES);
     }
     subschema::each_mut(schema, strip_notes);
+}
+
+/// The bytes of all patterns in a schema.
+fn pattern_bytes(schema: &Value) -> usize {
+    let own = schema.get("pattern").and_then(Value::as_str).map_or(0, str::len);
+    let names = schema.get("patternProperties").and_then(Value::as_object);
+    let names: usize = names.into_iter().flat_map(Map::keys).map(String::len).sum();
+    let mut bytes = own + names;
+    subschema::each(schema, |_, _, inner| bytes += pattern_bytes(inner));
+    bytes
 }
 
 /// The dialect of all schemas here.

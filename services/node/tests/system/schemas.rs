@@ -52,7 +52,7 @@ fn switched_on_with_documents_there_each_is_counted_once_while_writes_go_on() {
     http.provision("shop");
     let learning = "/v1/databases/shop/schema/learning";
     assert_eq!(http.put(learning, r#"{"learning":false}"#).status, 200);
-    // A multiple of 100; `TIDELOG_DOCUMENTS=100000` tries as many in eight minutes.
+    // A multiple of 100; `TIDELOG_DOCUMENTS=100000` tries as many in half a minute.
     let documents: u32 =
         env::var("TIDELOG_DOCUMENTS").map_or(4_000, |n| n.parse().expect("a number"));
     for hundred in 0..documents / 100 {

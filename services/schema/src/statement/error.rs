@@ -3,7 +3,7 @@
 use tidelog_core::document::DocumentError;
 
 use super::Pointer;
-use crate::limits::STATEMENT_BYTES_MAX;
+use crate::limits::{PATTERNS_BYTES_MAX, STATEMENT_BYTES_MAX};
 
 /// A statement that is refused: where, and why.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -86,6 +86,9 @@ pub enum Fault {
         /// How.
         reason: Box<str>,
     },
+    /// The patterns are too long together.
+    #[error("the patterns of a schema have at most {PATTERNS_BYTES_MAX} bytes together")]
+    Patterns,
     /// A reference leads out of the schema.
     #[error(
         "references stay inside the schema: \"#\" and a JSON Pointer, as in \"#/$defs/address\""

@@ -11,7 +11,10 @@ use regex_syntax::{
     hir::{Hir, HirKind},
 };
 
-use self::{ambiguity::Ambiguity, positions::Positions};
+use self::{
+    ambiguity::Ambiguity,
+    positions::{Positions, Unfit},
+};
 use super::{Fault, Pointer, StatementError};
 use crate::limits::{PATTERN_BYTES_MAX, PATTERN_STATES_MAX};
 
@@ -51,10 +54,14 @@ pub(super) fn check(pattern: &str, at: &Pointer<'_>) -> Result<(), StatementErro
 
 /// Why an engine that goes back and tries again might never come to an end.
 fn explosion(ast: &Ast, pattern: &str) -> Option<&'static str> {
-    if neighbours::counts_what_may_be_empty(ast) || neighbours::are_too_many(ast, pattern) {
+    if neighbours::are_too_many(ast, pattern) {
         return Some(NEIGHBOURS);
     }
-    let Ok(positions) = Positions::of(ast, pattern) else { return Some(INTRICATE) };
+    let positions = match Positions::of(ast, pattern) {
+        Ok(positions) => positions,
+        Err(Unfit::CountsWhatMayBeEmpty) => return Some(NEIGHBOURS),
+        Err(Unfit::TooMany) => return Some(INTRICATE),
+    };
     ambiguity::find(&positions).map(|ambiguity| match ambiguity {
         Ambiguity::Exponential => EXPONENTIAL,
         Ambiguity::NotFoundOut => INTRICATE,

@@ -5,6 +5,9 @@ use super::Statement;
 
 #[test]
 fn what_is_no_schema_is_refused_with_a_pointer_to_the_place() {
+    let many: Vec<_> =
+        (0..40).map(|n| format!(r#""{n}":{{"pattern":"{}"}}"#, "a".repeat(500))).collect();
+    let many = format!(r#"{{"properties":{{{}}}}}"#, many.join(","));
     let long = format!(r#"{{"pattern":"{}"}}"#, "a".repeat(1_025));
     let cases = [
         "1",
@@ -68,6 +71,7 @@ fn what_is_no_schema_is_refused_with_a_pointer_to_the_place() {
         r#"{"pattern":"((a{1,100}){1,100}){1,100}"}"#,
         r#"{"pattern":"(abc{100}){1000}"}"#,
         &long,
+        &many,
         r#"{"patternProperties":{"[":true}}"#,
         r#"{"minimum":2,"maximum":1}"#,
         r#"{"minimum":1,"exclusiveMaximum":1}"#,
@@ -139,4 +143,50 @@ fn what_the_system_says_about_a_schema_is_no_statement() {
 
 fn check(text: &str) -> Result<Statement, super::StatementError> {
     Statement::check(&Document::parse(text.as_bytes()).expect("JSON"))
+}
+
+/// What was wrong: parts that may be empty stood in a list as often as there were ways to them, so that a
+/// pattern of a few bytes took seconds.
+#[test]
+fn patterns_that_take_long_to_judge_are_judged_all_the_same() {
+    let nested = |part: &str, repeated: &str| {
+        (0..12).fold(part.to_owned(), |inner, _| format!("({inner}){repeated}"))
+    };
+    let choices =
+        |part: &str| (0..20).fold(part.to_owned(), |inner, _| format!("{part}|({inner})"));
+    let patterns = [
+        nested("a?", "{0,2}"),
+        nested("a", "{0,3}"),
+        nested("a?b?c?", "?"),
+        nested("a", "*"),
+        choices(r"\w*\d"),
+        format!("({})*", choices(r"\w")),
+        format!("({})*", "a?".repeat(500)),
+        format!("({})*x", vec!["ab"; 300].join("|")),
+    ];
+    let judged = patterns.map(|pattern| {
+        let schema = serde_json::json!({ "pattern": pattern });
+        let taken = Statement::check(&Document::from_value(&schema).expect("it is small"));
+        match taken.map_err(|error| error.to_string()) {
+            Ok(_) => "taken",
+            Err(words) if words.contains("exponentially") => "exponential",
+            Err(words) if words.contains("intricate") => "intricate",
+            Err(words) if words.contains("written out") => "too large",
+            Err(words) if words.contains("follow one another") => "neighbours",
+            Err(words) => panic!("{pattern}: {words}"),
+        }
+    });
+    assert_eq!(
+        judged,
+        [
+            "intricate",
+            "too large",
+            "taken",
+            "exponential",
+            "taken",
+            "exponential",
+            "exponential",
+            "intricate",
+        ]
+    );
 }

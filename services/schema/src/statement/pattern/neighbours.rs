@@ -3,33 +3,7 @@
 
 use regex_syntax::{ast::Ast, hir::ClassUnicode};
 
-use super::{
-    ROUNDS_MAX,
-    positions::{characters, is_open_repetition, rounds},
-};
-
-/// Whether something that may be empty is repeated so many times, as in `(a?){30}`.
-pub(super) fn counts_what_may_be_empty(ast: &Ast) -> bool {
-    match ast {
-        Ast::Repetition(repetition) => {
-            let (_, most) = rounds(&repetition.op.kind);
-            let is_counted = most.is_some_and(|most| most > ROUNDS_MAX);
-            (is_counted && may_be_empty(&repetition.ast))
-                || counts_what_may_be_empty(&repetition.ast)
-        }
-        Ast::Group(group) => counts_what_may_be_empty(&group.ast),
-        Ast::Alternation(choice) => choice.asts.iter().any(counts_what_may_be_empty),
-        Ast::Concat(parts) => parts.asts.iter().any(counts_what_may_be_empty),
-        Ast::Empty(_)
-        | Ast::Flags(_)
-        | Ast::Literal(_)
-        | Ast::Dot(_)
-        | Ast::Assertion(_)
-        | Ast::ClassUnicode(_)
-        | Ast::ClassPerl(_)
-        | Ast::ClassBracketed(_) => false,
-    }
-}
+use super::positions::{characters, is_open_repetition, rounds};
 
 /// Whether more repetitions than are allowed share characters with the one before, and nothing stands between
 /// that they do not match themselves.

@@ -2,7 +2,7 @@
 //!
 //! It is made of the pattern as it is written. Engines that go back and try again take the same ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_syntax::{
     Parser,
@@ -19,29 +19,36 @@ pub(super) struct Positions {
     pub(super) characters: Vec<ClassUnicode>,
     /// Which follow, and in how many ways.
     pub(super) next: Vec<BTreeMap<usize, u32>>,
+    /// How often one was said to follow upon another.
+    joined: usize,
 }
 
 /// Why there is none.
-#[derive(Debug)]
-pub(super) struct TooMany;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// There are too many places, or ways from one to another.
+    TooMany,
+    /// Something that may be empty is repeated so many times, as in `(a?){30}`.
+    CountsWhatMayBeEmpty,
+}
 
 /// What a part of a pattern begins and ends with.
 #[derive(Clone, Debug, Default)]
 struct Part {
-    first: Vec<usize>,
-    last: Vec<usize>,
+    first: BTreeSet<usize>,
+    last: BTreeSet<usize>,
     is_nullable: bool,
 }
 
 impl Positions {
     /// The automaton of a pattern.
-    pub(super) fn of(ast: &Ast, pattern: &str) -> Result<Self, TooMany> {
+    pub(super) fn of(ast: &Ast, pattern: &str) -> Result<Self, Unfit> {
         let mut positions = Self::default();
         positions.part(ast, pattern)?;
         Ok(positions)
     }
 
-    fn part(&mut self, ast: &Ast, pattern: &str) -> Result<Part, TooMany> {
+    fn part(&mut self, ast: &Ast, pattern: &str) -> Result<Part, Unfit> {
         match ast {
             Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => Ok(Part::nothing()),
             Ast::Literal(_)
@@ -65,25 +72,25 @@ impl Positions {
                 let mut all = Part::nothing();
                 for ast in &parts.asts {
                     let part = self.part(ast, pattern)?;
-                    all = self.one_after_the_other(all, part);
+                    all = self.one_after_the_other(all, part)?;
                 }
                 Ok(all)
             }
         }
     }
 
-    fn character(&mut self, characters: ClassUnicode) -> Result<Part, TooMany> {
+    fn character(&mut self, characters: ClassUnicode) -> Result<Part, Unfit> {
         let number = self.characters.len();
         if number == POSITIONS_MAX {
-            return Err(TooMany);
+            return Err(Unfit::TooMany);
         }
         self.characters.push(characters);
         self.next.push(BTreeMap::new());
-        Ok(Part { first: vec![number], last: vec![number], is_nullable: false })
+        Ok(Part { first: [number].into(), last: [number].into(), is_nullable: false })
     }
 
-    fn one_after_the_other(&mut self, one: Part, other: Part) -> Part {
-        self.join(&one.last, &other.first);
+    fn one_after_the_other(&mut self, one: Part, other: Part) -> Result<Part, Unfit> {
+        self.join(&one.last, &other.first)?;
         let mut first = one.first;
         if one.is_nullable {
             first.extend(&other.first);
@@ -92,18 +99,23 @@ impl Positions {
         if other.is_nullable {
             last.extend(one.last);
         }
-        Part { first, last, is_nullable: one.is_nullable && other.is_nullable }
+        Ok(Part { first, last, is_nullable: one.is_nullable && other.is_nullable })
     }
 
-    fn join(&mut self, last: &[usize], first: &[usize]) {
+    fn join(&mut self, last: &BTreeSet<usize>, first: &BTreeSet<usize>) -> Result<(), Unfit> {
+        self.joined += last.len() * first.len();
+        if self.joined > JOINED_MAX {
+            return Err(Unfit::TooMany);
+        }
         for from in last {
             for to in first {
                 *self.next[*from].entry(*to).or_default() += 1;
             }
         }
+        Ok(())
     }
 
-    fn repetition(&mut self, repetition: &Repetition, pattern: &str) -> Result<Part, TooMany> {
+    fn repetition(&mut self, repetition: &Repetition, pattern: &str) -> Result<Part, Unfit> {
         let (least, most) = rounds(&repetition.op.kind);
         let is_written_out = match most {
             None => false,
@@ -113,20 +125,23 @@ impl Positions {
         };
         if !is_written_out {
             let mut part = self.part(&repetition.ast, pattern)?;
-            self.join(&part.last, &part.first);
+            if most.is_some() && part.is_nullable {
+                return Err(Unfit::CountsWhatMayBeEmpty);
+            }
+            self.join(&part.last, &part.first)?;
             part.is_nullable |= least == 0;
             return Ok(part);
         }
         let most = most.unwrap_or(ROUNDS_MAX).min(ROUNDS_MAX);
         let mut all = Part::nothing();
         // Where it ends that is repeated as often as it must be, and not as often as it may be.
-        let mut ends: Vec<usize> = Vec::new();
+        let mut ends: BTreeSet<usize> = BTreeSet::new();
         for round in 1..=most {
             if round > least {
                 ends.extend(&all.last);
             }
             let part = self.part(&repetition.ast, pattern)?;
-            all = self.one_after_the_other(all, part);
+            all = self.one_after_the_other(all, part)?;
         }
         all.last.extend(ends);
         all.is_nullable |= least == 0;
@@ -206,3 +221,6 @@ pub(super) fn characters(leaf: &Ast, pattern: &str) -> ClassUnicode {
 
 /// How many places of characters a pattern may have, small repetitions written out.
 const POSITIONS_MAX: usize = 512;
+
+/// How many ways there may be from one place to another, all together: some milliseconds.
+const JOINED_MAX: usize = 400_000;
