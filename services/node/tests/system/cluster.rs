@@ -110,7 +110,8 @@ fn a_node_waits_for_brokers_that_are_away() {
     assert_eq!(http.put("/v1/entities/shop/orders/eu/1", "1").status, 201);
 
     broker.kill(0);
-    wait_until(|| http.get("/readyz").status == 503);
+    // A task may say that it cannot commit before it is known why.
+    wait_until(|| is_away(&http.get("/readyz")));
     assert_away(&http.get("/readyz"));
     assert_away(&http.put("/v1/entities/shop/orders/eu/1", "2"));
     // Long enough for every connection to fail many times.
@@ -287,6 +288,10 @@ fn sum(http: &Http, entities: &[String]) -> u64 {
         n.expect("it was waited for")
     };
     entities.iter().map(value).sum()
+}
+
+fn is_away(reply: &Reply) -> bool {
+    reply.status == 503 && reply.problem() == "log-unreachable"
 }
 
 fn assert_away(reply: &Reply) {
