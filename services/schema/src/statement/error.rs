@@ -100,6 +100,15 @@ pub enum Fault {
         /// Where it leads.
         target: Box<str>,
     },
+    /// A reference leads to what is learned as well.
+    #[error(
+        "what is at {target} is learned as well; put what is shared into $defs, and refer to it there, as \
+         in \"#/$defs/address\""
+    )]
+    Learned {
+        /// Where it leads.
+        target: Box<str>,
+    },
     /// References lead to each other and never to a schema.
     #[error("this reference leads back to itself")]
     Circular,

@@ -18,11 +18,14 @@ pub(super) fn check_form(value: &Value, at: &Pointer<'_>) -> Result<(), Statemen
     }
 }
 
-/// Checks that every reference leads to a schema, and none back to itself without a step into the value:
-/// whoever followed such a one would never come to an end.
+/// Checks that every reference leads to a schema that is the user's alone, and none back to itself without
+/// a step into the value: whoever followed such a one would never come to an end.
+///
+/// A reference to a place over which a statement is laid would let what is learned there speak elsewhere,
+/// and, under `not`, take back what is stated.
 pub(super) fn check(root: &Value) -> Result<(), StatementError> {
     let mut places = Places::default();
-    places.add(root, String::new());
+    places.add(root, String::new(), true);
     let leads = places.leads()?;
     let mut seen = Seen { on_way: vec![false; leads.len()], done: vec![false; leads.len()] };
     (0..leads.len()).try_for_each(|from| places.descend(from, &leads, &mut seen))
@@ -38,6 +41,8 @@ struct Places<'v> {
 struct Place<'v> {
     pointer: String,
     schema: &'v Value,
+    /// Whether something can be learned here, for the statement to be laid over.
+    is_learned: bool,
     /// The schemas in it that are about the same value.
     parts: Vec<usize>,
 }
@@ -56,12 +61,13 @@ struct Seen {
 
 impl<'v> Places<'v> {
     /// Adds a schema, and those that are in it. Documents nest only so deep.
-    fn add(&mut self, schema: &'v Value, pointer: String) -> usize {
+    fn add(&mut self, schema: &'v Value, pointer: String, is_learned: bool) -> usize {
         let number = self.all.len();
         self.by_pointer.insert(pointer.clone(), number);
-        self.all.push(Place { pointer: pointer.clone(), schema, parts: Vec::new() });
+        self.all.push(Place { pointer: pointer.clone(), schema, is_learned, parts: Vec::new() });
         subschema::each(schema, |keyword, step, inner| {
-            let inner = self.add(inner, below(&pointer, keyword, step));
+            let is_learned = is_learned && subschema::is_learned(keyword);
+            let inner = self.add(inner, below(&pointer, keyword, step), is_learned);
             if subschema::is_of_the_same_value(keyword) {
                 self.all[number].parts.push(inner);
             }
@@ -74,8 +80,13 @@ impl<'v> Places<'v> {
             let target = place.schema.get("$ref").and_then(Value::as_str);
             let reference = target.map(|target| {
                 let number = decoded(target).and_then(|it| self.by_pointer.get(&it)).copied();
-                let dangling = || place.fails(Fault::Dangling { target: target.into() });
-                number.ok_or_else(dangling)
+                match number {
+                    None => Err(place.fails(Fault::Dangling { target: target.into() })),
+                    Some(number) if self.all[number].is_learned => {
+                        Err(place.fails(Fault::Learned { target: target.into() }))
+                    }
+                    Some(number) => Ok(number),
+                }
             });
             Ok(Leads { parts: place.parts.clone(), reference: reference.transpose()? })
         };

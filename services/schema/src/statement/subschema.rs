@@ -41,6 +41,11 @@ pub(super) fn is_of_the_same_value(keyword: &str) -> bool {
     )
 }
 
+/// Whether what a keyword holds is learned as well, where the schema itself is.
+pub(super) fn is_learned(keyword: &str) -> bool {
+    matches!(keyword, "properties" | "items" | "additionalProperties")
+}
+
 /// Calls `with` for each schema in a schema, with the keyword that holds it and what leads on to it.
 pub(super) fn each<'v>(
     schema: &'v Value,
