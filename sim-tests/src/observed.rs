@@ -264,9 +264,17 @@ pub struct Settled {
     pub ends: BTreeMap<u32, u64>,
     /// Where each ended a while later.
     pub later: BTreeMap<u32, u64>,
-    /// The shortest time between two published definitions of a collection, in milliseconds, where the
-    /// clocks are right.
-    pub pace_ms: Option<u64>,
+    /// How often what was learned may be published, where the clocks are right.
+    pub paces: Option<Paces>,
+}
+
+/// How often what was learned of a collection may be published, and by how many it is learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paces {
+    /// The shortest time between two definitions, in milliseconds.
+    pub definition_ms: u64,
+    /// How many partitions each topic has.
+    pub partitions: u32,
 }
 
 /// The tables of a task.

@@ -16,6 +16,7 @@ mod devices;
 mod durable;
 mod feeds;
 mod first_incomplete;
+mod first_seen;
 mod learned;
 mod linearizable;
 mod lists;
@@ -34,6 +35,7 @@ mod tokens;
 mod told;
 mod unread;
 mod visibility;
+mod walked;
 
 pub(crate) use caught_up::CATCHES_UP_WITHIN_US;
 pub(crate) use settles::SETTLES_WITHIN;
@@ -73,6 +75,8 @@ impl Oracle {
         statements::ORACLE,
         learned::ORACLE,
         settles::ORACLE,
+        walked::ORACLE,
+        first_seen::ORACLE,
         sorted::ORACLE,
         feeds::ORACLE,
         told::ORACLE,

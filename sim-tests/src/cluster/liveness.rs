@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     history::Outcome,
-    observed::{AfterHeal, Behind, Settled},
+    observed::{AfterHeal, Behind, Paces, Settled},
     oracle::{CATCHES_UP_WITHIN_US, SETTLES_WITHIN},
     recorder::Owner,
     workload::Limits,
@@ -73,8 +73,11 @@ pub(super) async fn settle(sim: &Sim, world: &World, clocks_hold: bool) -> Settl
     let (at_us, ends) = (sim.now_us(), patches_end(world, &observer).await);
     sleep(WATCHED_FOR).await;
     let later = patches_end(world, &observer).await;
-    let pace_ms = u64::try_from(PACE.definition.as_millis()).ok().filter(|_| clocks_hold);
-    Settled { at_us, ends, later, pace_ms }
+    let paces = clocks_hold.then(|| Paces {
+        definition_ms: u64::try_from(PACE.definition.as_millis()).expect("a pace is short"),
+        partitions: world.settings.layout.partitions(),
+    });
+    Settled { at_us, ends, later, paces }
 }
 
 async fn patches_end(world: &World, observer: &SimClient) -> BTreeMap<u32, u64> {

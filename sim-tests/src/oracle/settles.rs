@@ -6,7 +6,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Oracle;
-use crate::{log::published, observed::Observed, violation::Violation};
+use crate::{
+    log::published,
+    observed::{Observed, Paces},
+    violation::Violation,
+};
 
 pub(super) const ORACLE: Oracle = Oracle {
     name: "settles",
@@ -34,12 +38,12 @@ fn look(observed: &Observed) -> Vec<Violation> {
             found.push(Violation::new(ORACLE.name, "goes-on", settled.at_us, message));
         }
     }
-    found.extend(idle(observed, settled.pace_ms));
+    found.extend(idle(observed, settled.paces));
     found
 }
 
 /// What is published without need.
-fn idle(observed: &Observed, pace_ms: Option<u64>) -> Vec<Violation> {
+fn idle(observed: &Observed, paces: Option<Paces>) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut told = |kind, message: String| {
         found.push(Violation::new(ORACLE.name, kind, observed.end_us, message));
@@ -61,8 +65,8 @@ fn idle(observed: &Observed, pace_ms: Option<u64>) -> Vec<Violation> {
             Some(_) => {}
         }
     }
-    let Some(pace_ms) = pace_ms else { return found };
-    let most = observed.end_us / 1_000 / pace_ms.max(1) + MORE_THAN_PACE;
+    let Some(paces) = paces else { return found };
+    let most = observed.end_us / 1_000 / paces.definition_ms.max(1) + MORE_THAN_PACE;
     for ((collection, epoch), (number, _)) in last {
         if number > most {
             let message =
@@ -111,7 +115,7 @@ mod tests {
             at_us: 1,
             ends: ends.iter().copied().collect(),
             later: later.iter().copied().collect(),
-            pace_ms: Some(1_000),
+            paces: Some(Paces { definition_ms: 1_000, partitions: 1 }),
         };
         let log = log(words.iter().map(learned).collect());
         Observed { log, settled: Some(settled), end_us: 20_000_000, ..Observed::default() }

@@ -57,7 +57,7 @@ pub(super) struct Violation {
 const APART: u64 = 1_000_000;
 
 /// What judges schemas, and nothing else.
-const OF_SCHEMAS: [&str; 3] = ["learned", "settles", "statements"];
+const OF_SCHEMAS: [&str; 5] = ["first-seen", "learned", "settles", "statements", "walked"];
 
 /// What judges zones and devices, and nothing else.
 const OF_ZONES: [&str; 6] = ["devices", "feeds", "notified", "sorted", "told", "unread"];
