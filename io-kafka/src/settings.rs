@@ -107,10 +107,10 @@ impl Settings {
 
     /// What the sessions of this node are called as members of a group and as transactional
     /// producers. The names stay the same over restarts, so that a node that is back ends what its
-    /// predecessor left open.
+    /// predecessor left open. No two have the same: no service has a dot in its name, and no ordinal.
     #[must_use]
     pub(crate) fn member(&self, service: ServiceName, ordinal: u32) -> String {
-        format!("{}{service}-{}-{ordinal}", self.prefix, self.node)
+        format!("{}{service}.{}.{ordinal}", self.prefix, self.node)
     }
 
     /// What all clients have in common.
@@ -225,4 +225,26 @@ impl Settings {
 
 pub(crate) fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_members_have_the_same_name() {
+        let nodes = ["x", "x.0", "partitioner-x", "partitioner.x", "0", "x-0", "0.0"];
+        let mut names = BTreeSet::new();
+        for node in nodes {
+            let layout = Layout::new(1).expect("one");
+            let settings = Settings { node: node.into(), ..Settings::new("", "t-", layout) };
+            for service in ServiceName::ALL {
+                for ordinal in [0, 1, 10] {
+                    assert!(names.insert(settings.member(service, ordinal)), "{service} on {node}");
+                }
+            }
+        }
+    }
 }

@@ -40,8 +40,7 @@ impl<S: Store> Member<'_, S> {
             match self.consumer.fetch_group_list(Some(&group), LEFT_WITHIN) {
                 Ok(groups) => {
                     let members = groups.groups().iter().flat_map(|group| group.members());
-                    let prefix = format!("{}-", self.name);
-                    if !members.map(|member| member.id()).any(|id| id.starts_with(&prefix)) {
+                    if !members.map(|member| member.id()).any(|id| is_of(&self.name, id)) {
                         return;
                     }
                 }
@@ -51,5 +50,27 @@ impl<S: Store> Member<'_, S> {
             thread::sleep(LEFT_POLL);
         }
         warn!(member = self.name, "the group was not left in time: its session will time out");
+    }
+}
+
+/// Whether a broker has given an id to the member of a name: that is the name, and a UUID behind it.
+fn is_of(name: &str, id: &str) -> bool {
+    let uuid = id.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    uuid.is_some_and(|uuid| uuid.len() == UUID_LEN)
+}
+
+const UUID_LEN: usize = 36;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_known_by_its_whole_name() {
+        let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+        assert!(is_of("a-device.x.0", &format!("a-device.x.0-{uuid}")));
+        // A node may be called `x.0-y`.
+        assert!(!is_of("a-device.x.0", &format!("a-device.x.0-y.0-{uuid}")));
+        assert!(!is_of("a-device.x.0", &format!("a-device.x.01-{uuid}")));
     }
 }

@@ -70,8 +70,9 @@ pub struct Shared {
 #[derive(Debug)]
 enum Whose {
     Ours(Cluster),
-    /// One that was there already, and what talks to it.
-    Others(Process),
+    /// One that was there already, and what takes members out of its groups, once that is asked for: it
+    /// needs Java, and nothing else does.
+    Others(Option<Process>),
 }
 
 impl Flavour {
@@ -136,10 +137,8 @@ fn or_pass_over<T>(started: Result<T, Failure>) -> Option<T> {
 
 impl Shared {
     fn start() -> Result<Self, Failure> {
-        let installation = Installation::get()?;
         if let Ok(addresses) = env::var("TIDELOG_TEST_BROKERS") {
-            let process = Process::beside(&installation, &addresses).map_err(Failure::Broken)?;
-            return Ok(Self { addresses, whose: Mutex::new(Whose::Others(process)) });
+            return Ok(Self { addresses, whose: Mutex::new(Whose::Others(None)) });
         }
         let flavour = Flavour::from_env();
         let cluster = match flavour.nodes {
@@ -171,7 +170,19 @@ impl Shared {
         match &mut *self.whose() {
             Whose::Ours(cluster) => cluster.evict(group),
             Whose::Others(process) => {
+                let process = process.get_or_insert_with(|| self.beside());
                 process.ask(&format!("evict {group}")).expect("a broker that takes members out");
+            }
+        }
+    }
+
+    fn beside(&self) -> Process {
+        let started = Installation::get()
+            .and_then(|it| Process::beside(&it, &self.addresses).map_err(Failure::Broken));
+        match started {
+            Ok(process) => process,
+            Err(Failure::Missing(reason) | Failure::Broken(reason)) => {
+                panic!("nothing that takes members out of groups: {reason}")
             }
         }
     }

@@ -29,7 +29,7 @@ fn a_node_that_was_paused_beyond_its_session_commits_nothing() {
     });
     // Each has lost what it had while it stood still, so each woke up to partitions of the other one's: that
     // nobody has committed anything of those is what the ledger was checked for.
-    for member in ["entity-storage-one-0", "entity-storage-two-0"] {
+    for member in ["entity-storage.one.0", "entity-storage.two.0"] {
         let taken = found.taken_from.get(&format!("{PREFIX}{member}"));
         assert!(taken.is_some_and(|taken| *taken >= 2), "{member} lost nothing: {found:?}");
     }
