@@ -1,6 +1,9 @@
 //! What is known of a run when it is over: everything that the oracles look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tidelog_core::{
@@ -269,10 +272,12 @@ pub struct Settled {
 }
 
 /// How often what was learned of a collection may be published, and by how many it is learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paces {
-    /// The shortest time between two definitions, in milliseconds.
-    pub definition_ms: u64,
+    /// The shortest time between two definitions.
+    pub definition: Duration,
+    /// The shortest time between two that only count otherwise.
+    pub counts: Duration,
     /// How many partitions each topic has.
     pub partitions: u32,
 }

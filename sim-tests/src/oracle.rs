@@ -25,6 +25,7 @@ mod notified;
 mod one_effect;
 mod order;
 mod owners;
+mod paced;
 mod rebuilt;
 mod revisions;
 mod sequential;
@@ -77,6 +78,7 @@ impl Oracle {
         settles::ORACLE,
         walked::ORACLE,
         first_seen::ORACLE,
+        paced::ORACLE,
         sorted::ORACLE,
         feeds::ORACLE,
         told::ORACLE,

@@ -40,6 +40,7 @@ fn over_schema(mut learned: Map<String, Value>, stated: &Map<String, Value>) -> 
     let types = Types::of(stated);
     learned.retain(|keyword, _| types.concern(keyword) && !is_replaced(keyword, stated));
     leave_out_others(&mut learned, stated);
+    leave_out_lengths(&mut learned, stated);
     let mut schema = learned;
     for (keyword, value) in stated {
         let learned = schema.get_mut(keyword).map(Value::take);
@@ -120,6 +121,15 @@ fn leave_out_others(learned: &mut Map<String, Value>, stated: &Map<String, Value
     }
 }
 
+/// Where a statement has no place for more elements, no array can be as long as the shortest that there was.
+fn leave_out_lengths(learned: &mut Map<String, Value>, stated: &Map<String, Value>) {
+    let is_closed = MORE_ELEMENTS.iter().any(|it| stated.get(*it) == Some(&Value::Bool(false)));
+    if is_closed {
+        learned.shift_remove("minItems");
+        learned.shift_remove("maxItems");
+    }
+}
+
 /// Takes learned bounds away that no value could keep together with a stated one.
 fn drop_contradicted(schema: &mut Map<String, Value>, stated: &Map<String, Value>) {
     for (low, high, is_strict) in BOUNDS {
@@ -172,3 +182,6 @@ const ENUM_REPLACED_BY: [&str; 10] = [
 
 /// Keywords that speak of the properties which are not named.
 const OTHERS: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];
+
+/// Keywords that speak of the elements which no other keyword speaks of.
+const MORE_ELEMENTS: [&str; 2] = ["items", "unevaluatedItems"];

@@ -54,6 +54,21 @@ fn what_may_not_be_there_is_not_learned_to_be_there() {
 }
 
 #[test]
+fn no_array_has_to_be_longer_than_a_user_has_room_for() {
+    let learned = learned(&[json!({ "tags": ["a"] }), json!({ "tags": ["a", "b"] })]);
+    let with = |stated: Value| {
+        let stated = json!({ "properties": { "tags": stated } });
+        let stated = Statement::check(&document(&stated)).expect("a schema");
+        without_notes(&combined(Some(&learned), Some(&stated))["properties"]["tags"])
+    };
+    let closed = json!({ "type": "array", "items": false });
+    assert_eq!(with(json!({ "items": false })), closed);
+    let closed = json!({ "type": "array", "prefixItems": [{}], "unevaluatedItems": false });
+    assert_eq!(with(json!({ "prefixItems": [{}], "unevaluatedItems": false })), closed);
+    assert_eq!(with(json!({ "items": true }))["minItems"], 1);
+}
+
+#[test]
 fn what_speaks_of_a_value_as_a_whole_leaves_nothing_learned_beside_it() {
     for whole in
         [json!({ "const": 7 }), json!({ "anyOf": [{ "type": "string" }, { "minimum": 5 }] })]

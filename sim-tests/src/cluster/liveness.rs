@@ -74,7 +74,8 @@ pub(super) async fn settle(sim: &Sim, world: &World, clocks_hold: bool) -> Settl
     sleep(WATCHED_FOR).await;
     let later = patches_end(world, &observer).await;
     let paces = clocks_hold.then(|| Paces {
-        definition_ms: u64::try_from(PACE.definition.as_millis()).expect("a pace is short"),
+        definition: PACE.definition,
+        counts: PACE.counts,
         partitions: world.settings.layout.partitions(),
     });
     Settled { at_us, ends, later, paces }

@@ -66,7 +66,8 @@ fn idle(observed: &Observed, paces: Option<Paces>) -> Vec<Violation> {
         }
     }
     let Some(paces) = paces else { return found };
-    let most = observed.end_us / 1_000 / paces.definition_ms.max(1) + MORE_THAN_PACE;
+    let pace_us = u64::try_from(paces.definition.as_micros()).unwrap_or(u64::MAX).max(1);
+    let most = observed.end_us / pace_us + MORE_THAN_PACE;
     for ((collection, epoch), (number, _)) in last {
         if number > most {
             let message =
@@ -115,7 +116,11 @@ mod tests {
             at_us: 1,
             ends: ends.iter().copied().collect(),
             later: later.iter().copied().collect(),
-            paces: Some(Paces { definition_ms: 1_000, partitions: 1 }),
+            paces: Some(Paces {
+                definition: Duration::from_secs(1),
+                counts: Duration::from_secs(4),
+                partitions: 1,
+            }),
         };
         let log = log(words.iter().map(learned).collect());
         Observed { log, settled: Some(settled), end_us: 20_000_000, ..Observed::default() }

@@ -137,6 +137,7 @@ fn not_kept(stated: &Value, shown: &Value, at: &str) -> Option<String> {
                     shown.get(name).map_or(Some(at.clone()), |it| not_kept(stated, it, &at))
                 })
             }
+            ("items" | "additionalProperties", value, shown) => not_kept(value, shown, &at),
             _ => (value != shown).then_some(at),
         }
     })
@@ -309,6 +310,11 @@ mod tests {
         assert_eq!(not_kept(&stated, &stated, "#"), None);
         assert_eq!(not_kept(&stated, &shown, "#").as_deref(), Some("#/properties/n/maximum"));
         assert_eq!(not_kept(&stated, &json!({"title": "a"}), "#").as_deref(), Some("#/properties"));
+        let stated = json!({"items": {"items": false}});
+        let shown = json!({"items": {"items": false, "maxItems": 0}});
+        assert_eq!(not_kept(&stated, &shown, "#"), None);
+        let shown = json!({"items": {"items": {}}});
+        assert_eq!(not_kept(&stated, &shown, "#").as_deref(), Some("#/items/items"));
     }
 
     fn signatures(world: &World) -> Vec<String> {

@@ -121,7 +121,7 @@ mod tests {
             record.time = Timestamp::from_millis(*time);
             log.insert(Topic::SchemaLearning, layout.partition(collection.as_str()), [record]);
         }
-        let paces = Paces { definition_ms: 1_000, partitions: 2 };
+        let paces = Paces { partitions: 2, ..Paces::default() };
         let settled = Some(Settled { paces: Some(paces), ..Settled::default() });
         let observed = Observed { log, settled, ..Observed::default() };
         look(&observed).into_iter().map(|violation| violation.signature.into()).collect()

@@ -67,6 +67,11 @@ pub enum Schema {
         /// The collection.
         collection: usize,
     },
+    /// Those of all collections are read at once.
+    ShowAll {
+        /// Whether they have to be as new as what the client knows of.
+        with_positions: bool,
+    },
 }
 
 /// The steps of a seed that have to do with schemas.
@@ -88,8 +93,11 @@ pub(super) fn steps(seed: u64, size: Size) -> Vec<Step> {
     }
     for _ in 0..dice.below(16) {
         let at_ms = dice.below(size.length_ms);
-        let collection = collection(&mut dice);
-        add(&mut dice, at_ms, Schema::Show { collection });
+        let what = match dice.below(4) {
+            0 => Schema::ShowAll { with_positions: dice.percent(50) },
+            _ => Schema::Show { collection: collection(&mut dice) },
+        };
+        add(&mut dice, at_ms, what);
     }
     for _ in 0..dice.below(5) {
         // One switch, or some of which each comes while the walk of the one before is made.
@@ -181,7 +189,7 @@ fn state(dice: &mut Dice, number: u64) -> Schema {
         properties.insert(name.into(), what);
         Edit::Merge(json!({ "properties": properties }))
     };
-    let edit = match dice.below(16) {
+    let edit = match dice.below(22) {
         0 | 1 => Edit::Merge(json!({ "title": format!("t{value}") })),
         2 => member("n", json!({ "type": ["integer", "null"] })),
         3 => member("n", json!({ "maximum": value })),
@@ -198,6 +206,18 @@ fn state(dice: &mut Dice, number: u64) -> Schema {
         ),
         13 => Edit::Merge(json!({ "title": null, "required": null, "description": null })),
         14 => Edit::Remove,
+        15 => member("tags", json!({ "items": { "maxLength": value } })),
+        16 => {
+            member("lines", json!({ "items": { "properties": { "sku": { "maximum": value } } } }))
+        }
+        17 => member("lines", json!({ "items": false })),
+        18 => member("inner", json!({ "properties": { "a": {} }, "additionalProperties": false })),
+        19 => member("inner", json!({ "additionalProperties": { "title": format!("i{value}") } })),
+        20 => {
+            let counted = json!({ "type": "integer", "maximum": value });
+            let refers = json!({ "$ref": "#/$defs/counted" });
+            Edit::Merge(json!({ "$defs": { "counted": counted }, "properties": { "n": refers } }))
+        }
         _ => member("n", json!({ "type": NO_TYPE })),
     };
     let (patience_ms, again) = patience(dice);

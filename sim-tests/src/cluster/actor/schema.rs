@@ -10,8 +10,9 @@ use tidelog_core::{
         SchemaChange, StatementEdit,
     },
     patch::JsonPatch,
+    query::DefinitionView,
 };
-use tidelog_driver::With;
+use tidelog_driver::{Positions, With};
 
 use super::{
     Actor,
@@ -20,6 +21,7 @@ use super::{
     told,
 };
 use crate::{
+    history::Place,
     model::{
         Condition,
         schema::{Edit, Switching},
@@ -73,6 +75,7 @@ impl Actor {
                 self.change(number, change, (*patience_ms, *again)).await;
             }
             Schema::Show { collection } => self.show(number, COLLECTIONS[*collection]).await,
+            Schema::ShowAll { with_positions } => self.show_all(number, *with_positions).await,
         }
     }
 
@@ -98,14 +101,44 @@ impl Actor {
     async fn show(&self, step: u32, collection: &str) {
         let Some(driver) = self.driver() else { return };
         let positions = self.positions(true);
-        let partition = self.0.world.settings.layout.partition(DATABASE);
-        let at_least = positions.of(Topic::SchemaPatches, partition).map(place);
+        let at_least = self.known_of(&positions);
         let id = collection.parse().expect("a collection's id");
         let deadline = driver.now().plus(PATIENCE);
         let Ok(definition) = driver.definition(&id, positions, deadline).await else { return };
+        self.is_shown(step, collection, at_least, definition);
+    }
+
+    async fn show_all(&self, step: u32, with_positions: bool) {
+        let Some(driver) = self.driver() else { return };
+        let positions = self.positions(with_positions);
+        let at_least = self.known_of(&positions);
+        let database = DATABASE.parse().expect("a database's id");
+        let deadline = driver.now().plus(PATIENCE);
+        let Ok(mut all) = driver.definitions(&database, positions, deadline).await else { return };
+        for collection in COLLECTIONS {
+            let found = all.iter().position(|view| view.collection.as_str() == collection);
+            let definition = found.map(|nth| all.swap_remove(nth));
+            self.is_shown(step, collection, at_least, definition);
+        }
+        assert!(all.is_empty(), "definitions of no collection, or two of one: {all:?}");
+    }
+
+    /// How far in `schema-patches` whoever answers must be.
+    fn known_of(&self, positions: &Positions) -> Option<Place> {
+        let partition = self.0.world.settings.layout.partition(DATABASE);
+        positions.of(Topic::SchemaPatches, partition).map(place)
+    }
+
+    fn is_shown(
+        &self,
+        step: u32,
+        collection: &str,
+        at_least: Option<Place>,
+        definition: Option<DefinitionView>,
+    ) {
         let at_us = self.recorder().now_us();
-        let shown =
-            SchemaShown { step, at_us, collection: collection.into(), at_least, definition };
+        let collection = collection.into();
+        let shown = SchemaShown { step, at_us, collection, at_least, definition };
         self.recorder().look().schemas.shown.push(shown);
     }
 
