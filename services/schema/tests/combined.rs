@@ -55,7 +55,13 @@ fn what_may_not_be_there_is_not_learned_to_be_there() {
 
 #[test]
 fn no_array_has_to_be_longer_than_a_user_has_room_for() {
-    let learned = learned(&[json!({ "tags": ["a"] }), json!({ "tags": ["a", "b"] })]);
+    let model = [json!({ "tags": ["a"] }), json!({ "tags": ["a", "b"] })]
+        .iter()
+        .try_fold(Model::default(), |model, it| {
+            model.learn(None, Some(&document(it)), Timestamp::from_millis(1_000))
+        })
+        .expect("documents");
+    let learned = model.definition(Notes::With);
     let with = |stated: Value| {
         let stated = json!({ "properties": { "tags": stated } });
         let stated = Statement::check(&document(&stated)).expect("a schema");
