@@ -10,7 +10,7 @@ mod transport;
 
 pub use client::{Append, AppendOutcome, Client, ClientError};
 pub use queries::{AskError, BoxFuture, Queries, Snapshots};
-pub use store::{Opened, Store, StoreBatch, StoreError};
+pub use store::{LogId, LogIdError, Opened, Store, StoreBatch, StoreError};
 pub use transport::{
     Commit, CommitOutcome, Event, Records, Restored, Session, SessionError, TaskCommit, Transport,
     Wait,

@@ -7,7 +7,8 @@
 //!
 //! A commit writes the rows of a task and after them its positions, in one transaction with the
 //! offsets of its group: whichever of the two a broker has forgotten, the other one is there. The
-//! record of the positions is in every commit, so every commit of a task shows in its changelog.
+//! record of the positions is in every commit, so every commit of a task shows in its changelog. It also
+//! says, in a header, which changelog that is: the first owner of a new one gives it an identity.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

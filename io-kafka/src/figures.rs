@@ -17,6 +17,17 @@ pub struct Figures {
     pub tasks: Vec<TaskFigures>,
     /// The commits of each service since the node began.
     pub commits: BTreeMap<ServiceName, Commits>,
+    /// How often the tables of a task were rebuilt since the node began, by service.
+    pub rebuilt: BTreeMap<(ServiceName, WhyRebuilt), u64>,
+}
+
+/// Why the tables of a task were rebuilt though there were some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhyRebuilt {
+    /// They were of another log than the one that is there, or it was not certain that they were of this.
+    OfAnotherLog,
+    /// Rows may have been removed since of which nothing is left.
+    TooOld,
 }
 
 /// How far a task is.
@@ -50,14 +61,20 @@ pub struct Commits {
     pub unknown: u64,
 }
 
-/// Counts commits.
+/// Counts what happens to tasks.
 #[derive(Default)]
-pub(crate) struct Counters(Mutex<BTreeMap<ServiceName, Commits>>);
+pub(crate) struct Counters(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    commits: BTreeMap<ServiceName, Commits>,
+    rebuilt: BTreeMap<(ServiceName, WhyRebuilt), u64>,
+}
 
 impl Counters {
     pub(crate) fn count(&self, service: ServiceName, outcome: &CommitOutcome) {
         let mut all = self.lock();
-        let commits = all.entry(service).or_default();
+        let commits = all.commits.entry(service).or_default();
         match outcome {
             CommitOutcome::Committed => commits.committed += 1,
             CommitOutcome::Rejected(_) => commits.rejected += 1,
@@ -65,11 +82,17 @@ impl Counters {
         }
     }
 
-    pub(crate) fn all(&self) -> BTreeMap<ServiceName, Commits> {
-        self.lock().clone()
+    pub(crate) fn rebuilt(&self, service: ServiceName, why: WhyRebuilt) {
+        *self.lock().rebuilt.entry((service, why)).or_default() += 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Commits>> {
+    /// All that was counted, with these tasks.
+    pub(crate) fn with(&self, tasks: Vec<TaskFigures>) -> Figures {
+        let all = self.lock();
+        Figures { tasks, commits: all.commits.clone(), rebuilt: all.rebuilt.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().expect("counting does not panic")
     }
 }

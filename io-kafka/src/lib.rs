@@ -97,7 +97,7 @@ pub use browser::{Browsed, Browser, Browsing};
 pub use changelog::{Entry as ChangelogEntry, EntryError, Progress, entry as changelog_entry};
 pub use client::KafkaClient;
 pub use error::ConnectError;
-pub use figures::{Commits, Figures, Restoring, TaskFigures};
+pub use figures::{Commits, Figures, Restoring, TaskFigures, WhyRebuilt};
 pub use owners::{Owners, Place};
 pub use session::KafkaSession;
 pub use settings::{Leaving, Settings};

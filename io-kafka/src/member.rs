@@ -29,7 +29,7 @@ use futures_channel::{mpsc as told, oneshot};
 use rdkafka::consumer::stream_consumer::MessageStream;
 use tidelog_core::{
     PartitionId, Spec, Topic,
-    port::{Restored, SessionError, Store, TaskId},
+    port::{LogId, Restored, SessionError, Store, TaskId},
 };
 use tracing::{info, warn};
 
@@ -72,6 +72,8 @@ struct Member<'a, S: Store> {
     storer: Storer,
     /// What shows the rows of restored tasks that are not in the store yet.
     unstored: BTreeMap<PartitionId, Arc<Unstored>>,
+    /// What the changelogs of restored tasks are.
+    logs: BTreeMap<PartitionId, LogId>,
     tell: told::UnboundedSender<Told>,
     credit: Arc<Credit>,
     /// The partitions that are read.
@@ -148,6 +150,7 @@ impl<S: Store> Member<'_, S> {
                 self.stop_reading(partition);
                 self.storer.wait();
                 self.unstored.remove(&partition);
+                self.logs.remove(&partition);
                 self.shared.gave(self.session, self.task(partition));
                 self.group.release(partition, self.consumer);
             }
@@ -163,7 +166,7 @@ impl<S: Store> Member<'_, S> {
         Restoring { partition, reply }: Restoring<S::Tables>,
         outcome: Result<Caught<S::Tables>, SessionError>,
     ) {
-        let outcome = outcome.and_then(|Caught { restored, starts }| {
+        let outcome = outcome.and_then(|Caught { restored, starts, log }| {
             let positions = &restored.positions;
             let is_newest = !self.restoring.values().any(|later| later.partition == partition);
             if !reply.is_canceled() && is_newest && self.group.keeps(partition) {
@@ -183,6 +186,7 @@ impl<S: Store> Member<'_, S> {
             let Restored { tables, positions, task_time } = restored;
             let unstored = Arc::<Unstored>::default();
             self.unstored.insert(partition, Arc::clone(&unstored));
+            self.logs.insert(partition, log);
             Ok(Restored { tables: KafkaTables::new(tables, unstored), positions, task_time })
         });
         // Nobody may wait any more.

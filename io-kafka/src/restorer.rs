@@ -3,6 +3,7 @@
 //! It works beside the session's thread, which has a group to answer while a store is rebuilt.
 
 mod catch_up;
+mod kinship;
 mod tail;
 
 use std::{
@@ -23,10 +24,11 @@ use rdkafka::{
 };
 use tidelog_core::{
     Offset, PartitionId, Spec, Topic,
-    port::{Restored, SessionError, Store, StoreError, TaskId},
+    port::{LogId, Restored, SessionError, Store, StoreError, TaskId},
 };
 use tracing::warn;
 
+use self::catch_up::Brought;
 use crate::{
     Settings, bounds, context::Logging, error::session_error, leases::SessionNumber,
     member::GroupConsumer, record, transport::Shared,
@@ -62,6 +64,8 @@ pub(crate) type Ends = Result<Vec<(Topic, Offset)>, SessionError>;
 pub(crate) struct Caught<T> {
     pub(crate) restored: Restored<T>,
     pub(crate) starts: Vec<Offset>,
+    /// What the commits of the task are to say that its changelog is.
+    pub(crate) log: LogId,
 }
 
 /// What the thread is asked for.
@@ -193,7 +197,7 @@ impl<S: Store> Work<S> {
         let changelog = self.settings.topic(Topic::Changelog(self.spec.name));
         let (_, end) = self.bounds(&self.heads, &changelog, partition)?;
         self.wait_until_stable(&changelog, partition, end)?;
-        let (tables, progress) = self.catch_up(task, &changelog, end)?;
+        let Brought { tables, progress, log } = self.catch_up(task, &changelog, end)?;
         let inputs = self.spec.inputs.iter().zip(positions);
         let positions = inputs.map(|(topic, of_group)| {
             let found = progress.positions.iter().find(|(of, _)| of == topic);
@@ -215,7 +219,7 @@ impl<S: Store> Work<S> {
                 self.bounds(&self.committed, &self.settings.topic(*topic), partition)?;
             Ok(start)
         });
-        Ok(Caught { restored, starts: starts.collect::<Result<_, SessionError>>()? })
+        Ok(Caught { restored, starts: starts.collect::<Result<_, SessionError>>()?, log })
     }
 
     /// The group's position in each input, where it has one. It waits for commits under way.

@@ -91,7 +91,7 @@ impl<S> KafkaTransport<S> {
     /// What can be counted of this node's tasks.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        Figures { tasks: self.shared.board.figures(), commits: self.shared.counters.all() }
+        self.shared.counters.with(self.shared.board.figures())
     }
 
     /// Whether a service has not heard from its group yet which partitions are this node's, since it

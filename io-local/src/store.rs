@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use tidelog_core::{
     Offset, ReadFault, TableId, Tables,
     message::{decode_row, encode_row},
-    port::{Opened, Store, StoreBatch, StoreError, TaskId},
+    port::{LogId, Opened, Store, StoreBatch, StoreError, TaskId},
 };
 
 use crate::{OpenError, SnapshotTables, database::Progress, keys, pending, tables};
 
 /// The newest format of a store that this release knows.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+
+/// A format whose marks do not say of which log they are.
+const FORMAT_WITHOUT_LOGS: u8 = 1;
 
 /// Rows that one batch of [`FjallStore::clear`] removes.
 const CLEAR_ROWS_MAX: usize = 10_000;
@@ -29,9 +32,17 @@ pub struct FjallStore {
     rows: Keyspace,
 }
 
-/// How far a task's tables are.
+/// How far a task's tables are, and by which log.
 #[derive(Serialize, Deserialize)]
 struct Mark {
+    progress: Progress,
+    changelog: Offset,
+    log: Option<LogId>,
+}
+
+/// A mark of [`FORMAT_WITHOUT_LOGS`].
+#[derive(Serialize, Deserialize)]
+struct MarkWithoutLog {
     progress: Progress,
     changelog: Offset,
 }
@@ -60,6 +71,7 @@ impl FjallStore {
         let failed = |source| OpenError::Database { path: path.into(), source };
         match self.rows.get(keys::STORE_FORMAT).map_err(failed)? {
             Some(format) if *format == [FORMAT] => Ok(()),
+            Some(format) if *format == [FORMAT_WITHOUT_LOGS] => self.upgrade(path),
             Some(format) => {
                 let found = format.to_vec();
                 Err(OpenError::Format { path: path.into(), found, known: FORMAT })
@@ -71,6 +83,23 @@ impl FjallStore {
             }
             None => Err(OpenError::NoFormat { path: path.into() }),
         }
+    }
+
+    /// Makes a store of this format out of one whose marks do not say of which log they are.
+    fn upgrade(&self, path: &Path) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Database { path: path.into(), source };
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        for guard in self.rows.prefix(keys::TASK_PREFIX) {
+            let (key, mark) = guard.into_inner().map_err(failed)?;
+            let mark = decode_row(&mark).map_err(|error| OpenError::Damaged {
+                path: path.into(),
+                what: format!("how far a task is: {error}"),
+            })?;
+            let MarkWithoutLog { progress, changelog } = mark;
+            batch.insert(&self.rows, key, encode_row(&Mark { progress, changelog, log: None }));
+        }
+        batch.insert(&self.rows, keys::STORE_FORMAT, [FORMAT]);
+        batch.commit().map_err(failed)
     }
 }
 
@@ -85,12 +114,13 @@ impl Store for FjallStore {
             // What a clearing that did not end has left is no state.
             self.clear(task)?;
             let task_time = tidelog_core::Timestamp::ZERO;
-            return Ok(Opened { tables, positions: Vec::new(), changelog: None, task_time });
+            let (positions, changelog, log) = (Vec::new(), None, None);
+            return Ok(Opened { tables, positions, changelog, log, task_time });
         };
-        let Mark { progress, changelog } = decode_row(&mark)
+        let Mark { progress, changelog, log } = decode_row(&mark)
             .map_err(|error| StoreError(format!("how far {task} is: {error}").into()))?;
         let Progress { positions, task_time } = progress;
-        Ok(Opened { tables, positions, changelog: Some(changelog), task_time })
+        Ok(Opened { tables, positions, changelog: Some(changelog), log, task_time })
     }
 
     fn freeze(&self, task: TaskId) -> Result<SnapshotTables, StoreError> {
@@ -109,8 +139,8 @@ impl Store for FjallStore {
             }
             let progress =
                 Progress { positions: done.positions.clone(), task_time: done.task_time };
-            let mark = encode_row(&Mark { progress, changelog: done.changelog });
-            batch.insert(&self.rows, keys::task(done.task), mark);
+            let mark = Mark { progress, changelog: done.changelog, log: done.log };
+            batch.insert(&self.rows, keys::task(done.task), encode_row(&mark));
         }
         batch.commit().map_err(failed)
     }

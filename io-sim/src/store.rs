@@ -117,10 +117,12 @@ impl Store for SimStore {
         let state = lock(&self.0.state);
         let Some(task) = state.task(task) else {
             let task_time = Timestamp::ZERO;
-            return Ok(Opened { tables, positions: Vec::new(), changelog: None, task_time });
+            let (positions, changelog, log) = (Vec::new(), None, None);
+            return Ok(Opened { tables, positions, changelog, log, task_time });
         };
         let (positions, task_time) = (task.positions.clone(), task.task_time);
-        Ok(Opened { tables, positions, changelog: Some(task.changelog), task_time })
+        let (changelog, log) = (Some(task.changelog), task.log);
+        Ok(Opened { tables, positions, changelog, log, task_time })
     }
 
     fn freeze(&self, task: TaskId) -> Result<FrozenTables, StoreError> {

@@ -1,6 +1,8 @@
 //! The local state of a node whose log is elsewhere.
 
-use std::sync::Arc;
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
 
 use super::TaskId;
 use crate::{
@@ -66,6 +68,8 @@ pub struct Opened<T> {
     pub positions: Vec<(Topic, Offset)>,
     /// The changelog's offset to be read next, where there is state.
     pub changelog: Option<Offset>,
+    /// Of which changelog that is an offset, where that was known.
+    pub log: Option<LogId>,
     /// The task time.
     pub task_time: Timestamp,
 }
@@ -81,11 +85,54 @@ pub struct StoreBatch {
     pub positions: Vec<(Topic, Offset)>,
     /// The changelog's offset to be read next.
     pub changelog: Offset,
+    /// Of which changelog that is an offset, where that is known.
+    pub log: Option<LogId>,
     /// The task time.
     pub task_time: Timestamp,
 }
+
+/// The identity of a changelog. One that is made anew has the name of the one before, and its offsets,
+/// and another identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LogId(pub u128);
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for LogId {
+    type Err = LogIdError;
+
+    fn from_str(text: &str) -> Result<Self, LogIdError> {
+        let is_plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_plain);
+        number.map(Self).ok_or(LogIdError)
+    }
+}
+
+/// A text that is no identity of a changelog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a changelog's identity is written as 32 hexadecimal digits")]
+pub struct LogIdError;
 
 /// Why the store cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store cannot be used: {0}")]
 pub struct StoreError(pub Box<str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_reads_back_and_nothing_else_is_one() {
+        let id = LogId(0x0123_4567_89ab_cdef);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let sign = format!("+{:031x}", 1);
+        for text in ["", "1", "0123456789abcdef0123456789abcdeg", &sign] {
+            assert_eq!(text.parse::<LogId>(), Err(LogIdError), "{text}");
+        }
+    }
+}

@@ -101,7 +101,8 @@ impl<S: Store> Member<'_, S> {
             }
             let (positions, task_time) = (done.positions.clone(), done.task_time);
             let progress = progress_value(&Progress { positions, task_time });
-            producer.send(place, &POSITIONS_KEY, Some(&progress), None, number)?;
+            let headers = self.logs.get(&done.partition).copied().map(headers::of_commit);
+            producer.send(place, &POSITIONS_KEY, Some(&progress), headers, number)?;
         }
         let sent = began.elapsed();
         let reports: BTreeMap<usize, Offset> = producer.commit()?.into_iter().collect();
@@ -154,6 +155,7 @@ impl<S: Store> Member<'_, S> {
     fn committed(&mut self, commit: Commit, ends: &[Offset]) {
         let batch = |(done, changelog): (TaskCommit, &Offset)| StoreBatch {
             task: self.task(done.partition),
+            log: self.logs.get(&done.partition).copied(),
             rows: done.rows,
             positions: done.positions,
             changelog: *changelog,

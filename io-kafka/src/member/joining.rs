@@ -148,6 +148,7 @@ impl<S: Store> Equipment<S> {
             credit: Arc::clone(&self.credit),
             shared: Arc::clone(&self.shared),
             unstored: BTreeMap::new(),
+            logs: BTreeMap::new(),
             readers: BTreeMap::new(),
             restoring: BTreeMap::new(),
             commits: 0,

@@ -8,11 +8,15 @@ use std::{
 use rdkafka::{Message, consumer::Consumer};
 use tidelog_core::{
     Offset, Overlay, PartitionId,
-    port::{Opened, SessionError, Store, StoreBatch, TaskId},
+    port::{LogId, Opened, SessionError, Store, StoreBatch, TaskId},
 };
 use tracing::{info, warn};
 
-use super::{PATIENCE, Work, store_failed};
+use super::{
+    PATIENCE, Work,
+    kinship::{Log, Stale, kinship},
+    store_failed,
+};
 use crate::{
     changelog::{Entry, Progress, entry},
     clock,
@@ -34,12 +38,11 @@ const TOLD_EVERY: u64 = 10_000;
 /// How often it is logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(2);
 
-/// Why a store cannot be brought up to date, and is to be rebuilt.
-enum Stale {
-    /// It is further than the changelog, or has something else at the same place.
-    OfAnotherLog(String),
-    /// Rows may have been removed since whose tombstones are gone by now.
-    TooOld(Offset),
+/// A task as its changelog has it.
+pub(super) struct Brought<T> {
+    pub(super) tables: T,
+    pub(super) progress: Progress,
+    pub(super) log: LogId,
 }
 
 /// What reading a changelog came to.
@@ -55,68 +58,88 @@ impl<S: Store> Work<S> {
         task: TaskId,
         changelog: &str,
         end: Offset,
-    ) -> Result<(S::Tables, Progress), SessionError> {
+    ) -> Result<Brought<S::Tables>, SessionError> {
         let failed = |error| store_failed(&error);
-        let Opened { tables, positions, changelog: stored, task_time } =
+        let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
+        let log = self.log(changelog, task.partition, (start, end))?;
+        let Opened { tables, positions, changelog: stored, log: stored_log, task_time } =
             self.shared.store.take(task, self.session).map_err(failed)?;
-        let stored = stored.map(|next| (next, Progress { positions, task_time }));
-        if let Some((next, progress)) = stored {
-            match self.read_on(task, changelog, end, next, progress)? {
-                Read::All(progress) => return Ok((tables, progress)),
+        if let Some(next) = stored {
+            let progress = Progress { positions, task_time };
+            let read = match kinship(stored_log, log) {
+                Ok(is_known) => {
+                    self.read_on(task, changelog, (start, end), (next, progress), is_known, log)?
+                }
+                Err(stale) => Read::Stale(stale),
+            };
+            match read {
+                Read::All(progress) => return Ok(Brought { tables, progress, log: log.or_new() }),
                 Read::Stale(stale) => {
                     let reason = stale.to_string();
                     warn!(%task, %reason, "the task's tables are rebuilt");
+                    self.shared.counters.rebuilt(task.service, stale.into());
                     self.shared.store.clear(self.session, task).map_err(failed)?;
                 }
             }
         }
-        let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
-        let mut replay = Replay::new(self, task, (start, end), Progress::default());
+        let mut replay = Replay::new(self, task, (start, end), Progress::default(), log.id());
         self.read(changelog, task.partition, (start, end), |message| replay.take(message))?;
         let progress = replay.finish()?;
-        Ok((tables, progress))
+        Ok(Brought { tables, progress, log: log.or_new() })
     }
 
-    /// Reads what has been committed since the tables were written.
+    /// Reads what has been committed since the tables were written, unless it turns out that this is not
+    /// their log. Where that is not known, the commit before must be the one that they remember.
     fn read_on(
         &self,
         task: TaskId,
         changelog: &str,
-        end: Offset,
-        next: Offset,
-        progress: Progress,
+        (start, end): (Offset, Offset),
+        (next, progress): (Offset, Progress),
+        mut is_known: bool,
+        log: Log,
     ) -> Result<Read, SessionError> {
-        let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
         if next > end {
             let reason = format!("{changelog} ends at {end}, before {next}, where the tables are");
             return Ok(Read::Stale(Stale::OfAnotherLog(reason)));
         }
         let kept_since = self.tombstones_kept_since(changelog, task.partition)?;
         let is_old = next < start || kept_since.is_none_or(|since| next < since);
-        // The record before is read too: it must be the one that the tables remember.
+        // The record before is read too: where it is still there, it must be the one that the tables
+        // remember, whatever the log is called.
         let from = Offset(next.0.saturating_sub(1)).max(start);
-        let mut replay = Replay::new(self, task, (next, end), progress.clone());
+        let mut replay = Replay::new(self, task, (next, end), progress.clone(), log.id());
         let mut stale = None;
         self.read(changelog, task.partition, (from, end), |message| {
             if stale.is_some() {
                 return Ok(());
             }
-            if record::offset(message) >= next {
-                // Every commit leaves a record that no compaction removes until there is a newer one.
-                // So where there is none, there was no commit.
-                if is_old {
-                    stale = Some(Stale::TooOld(next));
-                    return Ok(());
+            if record::offset(message) < next {
+                match read_entry(message)? {
+                    Entry::Progress(found) if found == progress => is_known = true,
+                    Entry::Progress(_) => {
+                        let reason = format!("{changelog} has another commit before {next}");
+                        stale = Some(Stale::OfAnotherLog(reason));
+                    }
+                    Entry::Row { .. } => {}
                 }
-                return replay.take(message);
+                return Ok(());
             }
-            let found = read_entry(message)?;
-            if matches!(&found, Entry::Progress(found) if *found != progress) {
-                let reason = format!("{changelog} has another commit before {next}");
-                stale = Some(Stale::OfAnotherLog(reason));
+            // Every commit leaves a record that no compaction removes until there is a newer one.
+            // So where there is none, there was no commit.
+            if !is_known {
+                stale = Some(Stale::Unproven(next));
+                return Ok(());
             }
-            Ok(())
+            if is_old {
+                stale = Some(Stale::TooOld(next));
+                return Ok(());
+            }
+            replay.take(message)
         })?;
+        if !is_known {
+            stale = stale.or(Some(Stale::Unproven(next)));
+        }
         match stale {
             Some(stale) => Ok(Read::Stale(stale)),
             None => replay.finish().map(Read::All),
@@ -150,6 +173,7 @@ struct Replay<'a, S> {
     task: TaskId,
     rows: Overlay,
     progress: Progress,
+    log: Option<LogId>,
     from: Offset,
     /// The offset to be read next.
     next: Offset,
@@ -167,6 +191,7 @@ impl<'a, S: Store> Replay<'a, S> {
         task: TaskId,
         (from, end): (Offset, Offset),
         progress: Progress,
+        log: Option<LogId>,
     ) -> Self {
         let has_progress = progress != Progress::default();
         let (rows, began) = (Overlay::default(), Instant::now());
@@ -175,6 +200,7 @@ impl<'a, S: Store> Replay<'a, S> {
             task,
             rows,
             progress,
+            log,
             from,
             next: from,
             end,
@@ -244,6 +270,7 @@ impl<'a, S: Store> Replay<'a, S> {
             rows: Arc::new(std::mem::take(&mut self.rows)),
             positions: self.progress.positions.clone(),
             changelog: self.next,
+            log: self.log,
             task_time: self.progress.task_time,
         };
         let written = self.work.shared.store.apply(self.work.session, vec![batch]);
@@ -256,16 +283,4 @@ fn read_entry(message: &rdkafka::message::BorrowedMessage<'_>) -> Result<Entry, 
         let place = format!("{}/{}:{}", message.topic(), message.partition(), message.offset());
         SessionError::Fatal(format!("the changelog cannot be read at {place}: {error}").into())
     })
-}
-
-impl std::fmt::Display for Stale {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::OfAnotherLog(reason) => write!(f, "they are of another log: {reason}"),
-            Self::TooOld(next) => write!(
-                f,
-                "they are from before {next}, and what was removed soon after that has left no trace"
-            ),
-        }
-    }
 }

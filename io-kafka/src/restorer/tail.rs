@@ -36,19 +36,30 @@ impl<S: Store> Work<S> {
 
     fn end(&self, topic: &str, partition: PartitionId) -> Result<Offset, SessionError> {
         let (start, stable) = self.bounds(&self.committed, topic, partition)?;
+        let last = self.last(topic, partition, (start, stable), |it| Some(record::offset(it)))?;
+        Ok(last.map_or(start, Offset::next))
+    }
+
+    /// What is said of the last record of a partition of which anything is said.
+    pub(super) fn last<T>(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        (start, end): (Offset, Offset),
+        say: impl Fn(&BorrowedMessage<'_>) -> Option<T>,
+    ) -> Result<Option<T>, SessionError> {
         let mut back = TAIL;
         loop {
-            let from = Offset(stable.0.saturating_sub(back)).max(start);
+            let from = Offset(end.0.saturating_sub(back)).max(start);
             let mut last = None;
-            self.read(topic, partition, (from, stable), |message| {
-                last = Some(record::offset(message));
+            self.read(topic, partition, (from, end), |message| {
+                last = say(message).or(last.take());
                 Ok(())
             })?;
-            match last {
-                Some(last) => return Ok(last.next()),
-                None if from == start => return Ok(start),
-                None => back = back.saturating_mul(TAIL_GROWTH),
+            if last.is_some() || from == start {
+                return Ok(last);
             }
+            back = back.saturating_mul(TAIL_GROWTH);
         }
     }
 

@@ -10,7 +10,7 @@ use tidelog_core::{
 use tidelog_io_kafka::{KafkaClient, KafkaTransport, Settings, Topics};
 use tidelog_io_local::FjallStore;
 
-use crate::restoring::COUNTER;
+use crate::world::COUNTER;
 
 /// The time limit of a call, and how much longer it may take until that is told.
 const TIMEOUT: Duration = Duration::from_secs(1);

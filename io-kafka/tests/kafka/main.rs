@@ -6,4 +6,6 @@ mod contract;
 mod end_to_end;
 mod leaders;
 mod restoring;
+mod stores;
 mod topics;
+mod world;

@@ -1,6 +1,12 @@
 //! Folders of other formats, and of other kinds.
 
-use tidelog_core::Layout;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidelog_core::{
+    Layout, Offset, Overlay, PartitionId, ServiceName, TableId, Tables, Timestamp, Topic,
+    port::{LogId, Store, StoreBatch, TaskId},
+};
 use tidelog_io_local::{FjallStore, LocalLog, Settings};
 
 /// A store said nothing of its format: a newer one's rows would have been read as if they were ours.
@@ -9,9 +15,44 @@ fn a_store_of_a_newer_format_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(FjallStore::open(folder.path(), 1 << 20).expect("an empty folder is new"));
     drop(FjallStore::open(folder.path(), 1 << 20).expect("its own format is known"));
-    set_row(folder.path(), &STORE_FORMAT, &[2]);
+    set_row(folder.path(), &STORE_FORMAT, &[3]);
     let error = FjallStore::open(folder.path(), 1 << 20).err().expect("it does not open");
-    assert!(error.to_string().contains("has format [2] and this release knows 1"), "{error}");
+    assert!(error.to_string().contains("has format [3] and this release knows 2"), "{error}");
+}
+
+/// One that another release wrote is as good as ever, though it does not say of which log it is.
+#[test]
+fn a_store_of_the_format_before_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let task = TaskId { service: ServiceName::EntityStorage, partition: PartitionId(0) };
+    let store = FjallStore::open(folder.path(), 1 << 20).expect("an empty folder is new");
+    let mut rows = Overlay::default();
+    rows.insert(TableId::Zones, b"row", Some(Bytes::from_static(b"there")));
+    let batch = StoreBatch {
+        task,
+        rows: Arc::new(rows),
+        positions: vec![(Topic::EntityPatches, Offset(300))],
+        changelog: Offset(7),
+        log: Some(LogId(1)),
+        task_time: Timestamp::from_millis(5),
+    };
+    store.apply(std::slice::from_ref(&batch)).expect("it can be written");
+    drop(store);
+    set_row(folder.path(), &STORE_FORMAT, &[1]);
+    // Version, positions (one: its topic and offset), task time, changelog.
+    let mark = [1, 1, Topic::EntityPatches.code(), 172, 2, 5, 7];
+    set_row(folder.path(), &[0xfe, task.service.code(), 0, 0, 0, 0], &mark);
+    for _ in 0..2 {
+        let store = FjallStore::open(folder.path(), 1 << 20).expect("that format is known");
+        let opened = store.open(task).expect("it can be read");
+        assert_eq!((opened.changelog, opened.log), (Some(Offset(7)), None));
+        assert_eq!(
+            (opened.positions, opened.task_time),
+            (batch.positions.clone(), batch.task_time)
+        );
+        let row = opened.tables.get(TableId::Zones, b"row").expect("a good table");
+        assert_eq!(row, Some(Bytes::from_static(b"there")));
+    }
 }
 
 /// Neither was a store told from a log, nor a log from a store.

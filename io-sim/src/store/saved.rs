@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
     Offset, Timestamp, Topic,
-    port::{StoreBatch, TaskId},
+    port::{LogId, StoreBatch, TaskId},
 };
 
 use super::tables::{State, Task};
@@ -24,6 +24,7 @@ pub(super) struct Batch {
     rows: Vec<(u8, Bytes, Option<Bytes>)>,
     positions: Vec<(Topic, Offset)>,
     changelog: Offset,
+    log: Option<LogId>,
     task_time: Timestamp,
 }
 
@@ -46,6 +47,7 @@ impl Entry {
                 .collect(),
             positions: batch.positions.clone(),
             changelog: batch.changelog,
+            log: batch.log,
             task_time: batch.task_time,
         };
         Self::Apply(batches.iter().map(batch).collect())
@@ -67,6 +69,7 @@ impl Batch {
         }
         task.positions.clone_from(&self.positions);
         task.changelog = self.changelog;
+        task.log = self.log;
         task.task_time = self.task_time;
     }
 }

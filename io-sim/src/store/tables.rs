@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidelog_core::{Offset, ReadFault, TableId, Tables, Timestamp, Topic, port::TaskId};
+use tidelog_core::{
+    Offset, ReadFault, TableId, Tables, Timestamp, Topic,
+    port::{LogId, TaskId},
+};
 
 use super::{SimStore, saved::Snapshot};
 use crate::sim::lock;
@@ -24,6 +27,7 @@ pub(super) struct Task {
     rows: BTreeMap<u8, BTreeMap<Bytes, Bytes>>,
     pub(super) positions: Vec<(Topic, Offset)>,
     pub(super) changelog: Offset,
+    pub(super) log: Option<LogId>,
     pub(super) task_time: Timestamp,
 }
 

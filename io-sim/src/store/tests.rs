@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidelog_core::{
     Offset, Overlay, PartitionId, ServiceName, TableId, Tables, Timestamp, Topic,
-    port::{Opened, Store, StoreBatch, TaskId},
+    port::{LogId, Opened, Store, StoreBatch, TaskId},
 };
 use tidelog_io_local::FjallStore;
 
@@ -239,6 +239,7 @@ fn batch(number: u32, nth: u64, writes: &[Write]) -> StoreBatch {
         rows: Arc::new(rows),
         positions: vec![(Topic::EntityPatches, Offset(nth)), (Topic::Owners, Offset(2 * nth))],
         changelog: Offset(3 * nth),
+        log: nth.is_multiple_of(2).then_some(LogId(u128::from(nth))),
         task_time: Timestamp::from_millis(nth),
     }
 }
@@ -248,8 +249,8 @@ fn contents<S: Store>(store: &S) -> Vec<String> {
     let mut contents = Vec::new();
     for number in 0..TASKS {
         let opened = store.open(task(number)).expect("a store that works");
-        let Opened { tables, positions, changelog, task_time } = opened;
-        contents.push(format!("{number}: {positions:?} {changelog:?} {task_time}"));
+        let Opened { tables, positions, changelog, log, task_time } = opened;
+        contents.push(format!("{number}: {positions:?} {changelog:?} {log:?} {task_time}"));
         for table in TABLES {
             let mut keys = Vec::new();
             let all = (Bound::Unbounded, Bound::Unbounded);

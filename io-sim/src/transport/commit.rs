@@ -272,6 +272,7 @@ impl<S: Store> Work<S> {
             rows: Arc::clone(&task.rows),
             positions: task.positions.clone(),
             changelog: ends.get(&task.partition).copied().unwrap_or_default(),
+            log: None,
             task_time: task.task_time,
         };
         let batches: Vec<_> = commit.tasks.iter().map(batch).collect();

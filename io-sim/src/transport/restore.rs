@@ -172,6 +172,8 @@ impl<S: Store> Rebuild<'_, S> {
             rows: fold.into_rows(),
             positions: progress.positions.clone(),
             changelog: chunk.next,
+            // No changelog is ever made anew here.
+            log: None,
             task_time: progress.task_time,
         };
         self.store.apply(&[batch]).map_err(fatal)

@@ -4,6 +4,7 @@ mod cat;
 mod node;
 mod schemas;
 mod security;
+mod stores;
 mod tool;
 mod topics;
 mod zones;

@@ -1,6 +1,7 @@
 //! A node on a broker, in a process of its own.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -29,6 +30,22 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node with its store in a folder, and waits until it says where it listens.
     pub(crate) fn start(brokers: &str, prefix: &str, store: &Path, flags: &[&str]) -> Self {
+        Self::start_with(brokers, prefix, store, flags, Stdio::inherit())
+    }
+
+    /// The same, with its log in a file.
+    pub(crate) fn start_logging(
+        brokers: &str,
+        prefix: &str,
+        store: &Path,
+        flags: &[&str],
+        log: &Path,
+    ) -> Self {
+        let log = File::create(log).expect("a file of our own");
+        Self::start_with(brokers, prefix, store, flags, log.into())
+    }
+
+    fn start_with(brokers: &str, prefix: &str, store: &Path, flags: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidelog"))
             .args([
                 "serve",
@@ -45,7 +62,7 @@ impl Node {
             .args(["--brokers", brokers, "--prefix", prefix])
             .args(flags)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let stdout = child.stdout.take().expect("it is piped");
@@ -91,6 +108,21 @@ impl Node {
         let is_there = reply.status().as_u16() == 200;
         let body = reply.body_mut().read_to_string().expect("text");
         is_there.then(|| serde_json::from_str(&body).expect("JSON"))
+    }
+
+    /// Reads text.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let reply = self.agent.get(format!("{}{path}", self.url)).call();
+        reply.expect("the node answers").body_mut().read_to_string().expect("text")
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(told.success());
+        let ended = self.child.wait().expect("the node ends");
+        assert!(ended.success(), "{ended}");
     }
 
     /// Deletes an entity, and gives the status of the answer.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidelog_core::{Topic, port::TaskId};
-use tidelog_io_kafka::{Commits, Figures, TaskFigures};
+use tidelog_io_kafka::{Commits, Figures, TaskFigures, WhyRebuilt};
 
 use crate::serve::page::{Page, labels};
 
@@ -17,6 +17,7 @@ pub(super) fn page(figures: &Figures, lags: &Lags, away: bool) -> String {
     page.value("tidelog_brokers_reachable", "", u64::from(!away));
     tasks(&mut page, &figures.tasks);
     commits(&mut page, figures);
+    rebuilt(&mut page, figures);
     let is_here = |task: TaskId| figures.tasks.iter().any(|figures| figures.task == task);
     page.lags(
         lags.iter().map(|((task, topic), lag)| (*task, *topic, *lag)).filter(|it| is_here(it.0)),
@@ -50,6 +51,22 @@ fn commits(page: &mut Page, figures: &Figures) {
     }
 }
 
+fn rebuilt(page: &mut Page, figures: &Figures) {
+    let name = "tidelog_tables_rebuilt_total";
+    page.family(
+        name,
+        "counter",
+        "Tables of a task that were there, and were rebuilt from its changelog.",
+    );
+    for ((service, why), count) in &figures.rebuilt {
+        let why = match why {
+            WhyRebuilt::OfAnotherLog => "of-another-log",
+            WhyRebuilt::TooOld => "too-old",
+        };
+        page.value(name, &format!(r#"service="{service}",why="{why}""#), *count);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tidelog_core::{PartitionId, ServiceName};
@@ -68,6 +85,7 @@ mod tests {
                 TaskFigures { task: task(3), restoring, positions: Vec::new() },
             ],
             commits: [(service, Commits { committed: 7, rejected: 1, unknown: 0 })].into(),
+            rebuilt: [((service, WhyRebuilt::TooOld), 2)].into(),
         };
         let lags = [((task(0), Topic::EntityPatches), 12)].into();
         let page = page(&figures, &lags, false);
@@ -77,6 +95,7 @@ mod tests {
             r#"tidelog_restore_records_done{service="entity-storage",partition="3"} 5"#,
             r#"tidelog_restore_records_total{service="entity-storage",partition="3"} 9"#,
             r#"tidelog_commits_total{service="entity-storage",outcome="rejected"} 1"#,
+            r#"tidelog_tables_rebuilt_total{service="entity-storage",why="too-old"} 2"#,
             r#"tidelog_task_lag_records{service="entity-storage",partition="0",topic="entity-patches"} 12"#,
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
