@@ -56,7 +56,7 @@ impl Place<'_> {
         self.add_strings(&mut schema, &kinds);
         self.add_members(&mut schema);
         self.add_elements(&mut schema);
-        schema.insert("x-tidelog".into(), self.notes(of));
+        schema.insert(NOTES.into(), self.notes(of));
         schema.into()
     }
 
@@ -191,21 +191,37 @@ fn elements<'v>(values: &[&'v Value]) -> Vec<&'v Value> {
 /// A definition without the times in its notes: those are of the clocks that documents passed.
 #[must_use]
 pub fn without_times(mut definition: Value) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                if let Some(Value::Object(notes)) = members.get_mut("x-tidelog") {
-                    notes.shift_remove("first_seen");
-                }
-                members.values_mut().for_each(strip);
-            }
-            Value::Array(elements) => elements.iter_mut().for_each(strip),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    each_object(&mut definition, &|members| {
+        if let Some(Value::Object(notes)) = members.get_mut(NOTES) {
+            notes.shift_remove("first_seen");
         }
-    }
-    strip(&mut definition);
+    });
     definition
 }
+
+/// A definition as it speaks of documents. Nothing but notes has their name in what is written here.
+#[must_use]
+pub fn without_notes(mut definition: Value) -> Value {
+    each_object(&mut definition, &|members| drop(members.shift_remove(NOTES)));
+    definition
+}
+
+/// Does something to every object in a value.
+fn each_object(value: &mut Value, change: &dyn Fn(&mut Map<String, Value>)) {
+    match value {
+        Value::Object(members) => {
+            change(members);
+            members.values_mut().for_each(|member| each_object(member, change));
+        }
+        Value::Array(elements) => {
+            elements.iter_mut().for_each(|element| each_object(element, change));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The member of a schema that has its notes.
+const NOTES: &str = "x-tidelog";
 
 #[cfg(test)]
 mod tests {

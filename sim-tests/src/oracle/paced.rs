@@ -4,7 +4,7 @@
 //! the pace is kept by: on its way into the log one may be held up, and the next one not. Where clocks are
 //! wrong nothing can be told.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tidelog_core::Timestamp;
@@ -12,7 +12,8 @@ use tidelog_core::Timestamp;
 use super::Oracle;
 use crate::{
     log::{published, value},
-    observed::Observed,
+    model::learner::without_notes,
+    observed::{Observed, Paces},
     violation::Violation,
 };
 
@@ -44,57 +45,39 @@ fn look(observed: &Observed) -> Vec<Violation> {
             without_notes: without_notes(value(&learned.definition)),
         };
         let collection = learned.collection.as_str();
-        let before = match last.entry(collection) {
-            Entry::Vacant(entry) => {
-                entry.insert(publication);
-                continue;
-            }
-            Entry::Occupied(mut entry) => entry.insert(publication),
-        };
-        let publication = &last[collection];
-        let (kind, pace) = if publication.is_of_same_documents(&before) {
-            ("counts", paces.counts)
-        } else {
-            ("definition", paces.definition)
-        };
-        if publication.time < before.time.plus(pace) {
-            let ms = publication.time.as_millis().saturating_sub(before.time.as_millis());
-            let message = format!(
-                "{collection}, at offset {}: number {} of epoch {} comes {ms} ms after number {} of epoch \
-                 {}, and may after {} ms",
-                record.offset,
-                publication.number,
-                publication.epoch,
-                before.number,
-                before.epoch,
-                pace.as_millis()
-            );
+        if let Some((kind, early)) =
+            last.get(collection).and_then(|before| publication.too_early(before, paces))
+        {
+            let message = format!("{collection}, at offset {}: {early}", record.offset);
             found.push(Violation::new(ORACLE.name, kind, observed.end_us, message));
         }
+        last.insert(collection, publication);
     }
     found
 }
 
 impl Publication {
-    fn is_of_same_documents(&self, before: &Self) -> bool {
-        self.epoch == before.epoch && self.without_notes == before.without_notes
+    /// By how much it comes too early after the one before, if it does.
+    fn too_early(&self, before: &Self, paces: Paces) -> Option<(&'static str, String)> {
+        let says_the_same =
+            self.epoch == before.epoch && self.without_notes == before.without_notes;
+        let (kind, pace) = match says_the_same {
+            true => ("counts", paces.counts),
+            false => ("definition", paces.definition),
+        };
+        (self.time < before.time.plus(pace)).then(|| {
+            let ms = self.time.as_millis().saturating_sub(before.time.as_millis());
+            let message = format!(
+                "number {} of epoch {} comes {ms} ms after number {} of epoch {}, and may after {} ms",
+                self.number,
+                self.epoch,
+                before.number,
+                before.epoch,
+                pace.as_millis()
+            );
+            (kind, message)
+        })
     }
-}
-
-/// A definition as it speaks of documents. Nothing but notes has their name in what is written here.
-fn without_notes(mut definition: Value) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                members.remove("x-tidelog");
-                members.values_mut().for_each(strip);
-            }
-            Value::Array(elements) => elements.iter_mut().for_each(strip),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    strip(&mut definition);
-    definition
 }
 
 #[cfg(test)]
@@ -105,10 +88,7 @@ mod tests {
     use tidelog_core::{CollectionId, Document, Message, Revision, message::LearnedDefinition};
 
     use super::*;
-    use crate::{
-        log::build::log,
-        observed::{Paces, Settled},
-    };
+    use crate::{log::build::log, observed::Settled};
 
     #[test]
     fn it_passes_what_keeps_the_pace() {
