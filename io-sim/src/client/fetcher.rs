@@ -284,7 +284,8 @@ impl Work {
             Ok(chunk) => {
                 reader.next = chunk.next;
                 reader.epoch = chunk.epoch.or(reader.epoch);
-                let bytes = chunk.bytes;
+                // What holds no record that is told takes no room: nobody would give it back.
+                let bytes = if chunk.records.is_empty() { 0 } else { chunk.bytes };
                 reader.ahead += bytes;
                 let records = chunk.records.into_iter().map(Into::into).collect();
                 Read::Records { records, bytes, next: reader.next }

@@ -146,6 +146,27 @@ fn a_reader_is_told_when_its_new_leader_has_not_what_it_has_read() {
 }
 
 #[test]
+fn what_was_aborted_takes_no_room_of_what_is_read_ahead() {
+    let scripted = Scripted::new(|request, nth| match request {
+        Request::Fetch(_) if nth < 4 => {
+            Some(scripted::fetched_aborted(nth as u64, ONE.id, 1 << 20))
+        }
+        Request::Fetch(_) => Some(scripted::fetched(vec![batch(4, 1)])),
+        other => unreachable!("{other:?}"),
+    });
+    scripted.run(async |cluster| {
+        assert!(cluster.settings().ahead_bytes_max < 4 << 20, "what was aborted is more");
+        let mut fetcher = Fetcher::start(cluster);
+        fetcher.read(PLACE, 1, Offset(0));
+        let mut last = None;
+        for _ in 0..5 {
+            last = fetcher.fetched.next().await.map(|it| it.read);
+        }
+        assert!(matches!(last, Some(Read::Records { next: Offset(5), .. })), "{last:?}");
+    });
+}
+
+#[test]
 fn a_member_that_has_missed_a_generation_owns_nothing() {
     let scripted = Scripted::new(|request, nth| match request {
         // The second join comes too late for generation 2.

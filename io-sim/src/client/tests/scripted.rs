@@ -13,10 +13,11 @@ use crate::{
     net::Net,
     sim::{Options, Stage, lock},
     wire::{
-        Appended, Batch, EpochEnd, ErrorCode, FetchPartitionReply, FetchReply, Fetched,
-        LeaderEpoch, MetadataReply, Node, Offset, OffsetForLeaderEpochReply, PartitionMetadata,
-        Payload, ProducePartitionReply, ProduceReply, ProducerStamp, Record, Records, Reply,
-        Request, Timestamp, TopicMetadata, TopicPartition,
+        AbortedTransaction, Appended, Batch, EpochEnd, ErrorCode, FetchPartitionReply, FetchReply,
+        Fetched, LeaderEpoch, MetadataReply, Node, Offset, OffsetForLeaderEpochReply,
+        PartitionMetadata, Payload, ProducePartitionReply, ProduceReply, ProducerEpoch, ProducerId,
+        ProducerStamp, Record, Records, Reply, Request, Sequence, Timestamp, TopicMetadata,
+        TopicPartition,
     },
 };
 
@@ -117,6 +118,24 @@ pub(super) fn fetched(batches: Vec<Batch>) -> Reply {
         aborted: Vec::new(),
         batches,
     }))
+}
+
+/// One large record of a transaction that was aborted, and nothing else.
+pub(super) fn fetched_aborted(offset: u64, by: ProducerId, bytes: usize) -> Reply {
+    let (epoch, sequence) = (ProducerEpoch(1), Some(Sequence(0)));
+    let record = Record::new("k", vec![0; bytes]);
+    let aborted = Batch {
+        producer: Some(ProducerStamp { id: by, epoch, sequence, transactional: true }),
+        payload: Payload::Records(Records::new(vec![record])),
+        ..batch(offset, 1)
+    };
+    let mut reply = fetched(vec![aborted]);
+    let Reply::Fetch(FetchReply { partitions, .. }) = &mut reply else { unreachable!("{reply:?}") };
+    let first_offset = Offset(offset);
+    for fetched in partitions.iter_mut().filter_map(|it| it.result.as_mut().ok()) {
+        fetched.aborted.push(AbortedTransaction { first_offset, producer: by });
+    }
+    reply
 }
 
 pub(super) fn not_fetched(code: ErrorCode) -> Reply {
