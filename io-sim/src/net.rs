@@ -45,10 +45,12 @@ struct Shared {
     /// Where what travels without a connection arrives.
     strays: Mutex<BTreeMap<Node, mpsc::UnboundedSender<Arrival>>>,
     watch: OnceLock<Watch>,
+    hold_up: OnceLock<HoldUp>,
 }
 
 /// Sees every request as it is sent: from whom, to whom, and what.
 type Watch = Box<dyn Fn(Node, Node, &Request) + Send + Sync>;
+type HoldUp = Box<dyn Fn(Node, Node, Duration) -> bool + Send + Sync>;
 
 /// Why no reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -88,6 +90,7 @@ impl Net {
             cut_count: AtomicUsize::new(0),
             strays: Mutex::default(),
             watch: OnceLock::new(),
+            hold_up: OnceLock::new(),
         }))
     }
 
@@ -123,6 +126,24 @@ impl Net {
     pub(crate) fn watch(&self, watch: impl Fn(Node, Node, &Request) + Send + Sync + 'static) {
         let is_first = self.0.watch.set(Box::new(watch)).is_ok();
         assert!(is_first, "one watcher for each network");
+    }
+
+    /// Lets somebody say whether what goes from one machine to another may be held up for so long, and
+    /// reckon with it if it may. Otherwise all may.
+    ///
+    /// # Panics
+    ///
+    /// If there is somebody already.
+    pub(crate) fn hold_up(
+        &self,
+        may: impl Fn(Node, Node, Duration) -> bool + Send + Sync + 'static,
+    ) {
+        let is_first = self.0.hold_up.set(Box::new(may)).is_ok();
+        assert!(is_first, "one who says so for each network");
+    }
+
+    fn may_hold_up(&self, from: Node, to: Node, time: Duration) -> bool {
+        self.0.hold_up.get().is_none_or(|may| may(from, to, time))
     }
 
     /// Cuts links, until the cut is mended.

@@ -63,6 +63,7 @@ impl Chaos {
         let shared = Shared { net, cluster, nodes, settings, atlas, links, is_over };
         let chaos = Self(Arc::new(shared));
         chaos.watch(&chaos.0.net);
+        chaos.spare(&chaos.0.net);
         let ours = chaos.clone();
         chaos.sim().post().spawn(async move {
             for tick in 1.. {

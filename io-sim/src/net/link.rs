@@ -21,7 +21,7 @@ use madsim::{
 use super::{Asked, CONNECT_TIMEOUT, Net, NetError, RETRANSMIT, STRAYS_MS_MAX, address};
 use crate::{
     choice::Entity,
-    fault::FaultKind,
+    fault::{Draw, FaultKind},
     wire::{Node, Reply, Request},
 };
 
@@ -115,32 +115,42 @@ impl Shared {
 
     /// Lets strike what may befall a request on its way. Gives it back unless it is lost.
     fn misfortune(&self, state: &mut State, now: Instant, request: Request) -> Option<Request> {
-        let sim = self.net.sim();
         let stray = |request, after| self.net.stray(self.from, self.to, request, after);
-        if let Some(draw) = sim.fault(FaultKind::RequestDelayed, self.there) {
-            state.stall(now + draw.millis("delay", 2, 2_000));
+        let delay = |draw: Draw| draw.millis("delay", 2, 2_000);
+        if let Some(draw) = self.holds_up(FaultKind::RequestDelayed, delay) {
+            state.stall(now + delay(draw));
         }
         // Only what is sent at once is there twice, and in front of a break.
         let is_sent = state.sender.is_some()
             && state.stalled_until.is_none()
             && !self.net.is_cut(self.from, self.to);
         let may = |_| is_sent;
-        if let Some(draw) = sim.fault_if(FaultKind::RequestDuplicated, self.there, may) {
+        let duplicated = self.net.sim().fault_if(FaultKind::RequestDuplicated, self.there, may);
+        if let Some(draw) = duplicated {
             stray(request.clone(), draw.millis("later", 0, 500));
         }
-        if is_sent && let Some(draw) = sim.fault(FaultKind::ConnectionReset, self.there) {
-            state.break_at(now + draw.millis("reset", 1, 5));
+        let reset = |draw: Draw| draw.millis("reset", 1, 5);
+        if is_sent && let Some(draw) = self.holds_up(FaultKind::ConnectionReset, reset) {
+            state.break_at(now + reset(draw));
         }
-        if let Some(draw) = sim.fault(FaultKind::OriginalAfterRetry, self.there) {
+        let reset = |draw: Draw| draw.millis("reset", 1, 20);
+        if let Some(draw) = self.holds_up(FaultKind::OriginalAfterRetry, reset) {
             stray(request, draw.millis("later", 20, STRAYS_MS_MAX));
-            state.lose_until(now + draw.millis("reset", 1, 20));
+            state.lose_until(now + reset(draw));
             return None;
         }
-        if let Some(draw) = sim.fault(FaultKind::RequestLost, self.there) {
-            state.lose_until(now + draw.millis("notice", 1, 3_000));
+        let notice = |draw: Draw| draw.millis("notice", 1, 3_000);
+        if let Some(draw) = self.holds_up(FaultKind::RequestLost, notice) {
+            state.lose_until(now + notice(draw));
             return None;
         }
         Some(request)
+    }
+
+    /// Whether a fault strikes that holds up what is sent, and for how long.
+    fn holds_up(&self, kind: FaultKind, time: impl Fn(Draw) -> Duration) -> Option<Draw> {
+        let may = |draw| self.net.may_hold_up(self.from, self.to, time(draw));
+        self.net.sim().fault_if(kind, self.there, may)
     }
 
     /// Sends what can be sent now.

@@ -208,6 +208,38 @@ fn every_fault_of_the_network_strikes_and_does_what_it_says() {
 }
 
 #[test]
+fn what_may_not_be_held_up_is_not() {
+    let kinds = [
+        FaultKind::RequestLost,
+        FaultKind::ReplyLost,
+        FaultKind::RequestDelayed,
+        FaultKind::OriginalAfterRetry,
+        FaultKind::ConnectionReset,
+    ];
+    let options = Options { plan: Plan::of(&kinds, 0.2), ..Options::calm(3) };
+    let run = run(options, |net| async move {
+        let asked = Arc::new(AtomicU64::new(0));
+        let ours = Arc::clone(&asked);
+        net.hold_up(move |from, to, time| {
+            assert_eq!((from, to), (CLIENT, BROKER));
+            assert!(time <= Duration::from_secs(3));
+            ours.fetch_add(1, Ordering::Relaxed);
+            false
+        });
+        echo(&net);
+        on_client(&net, move |caller| async move {
+            for turn in 0..100 {
+                assert!(caller.request(BROKER, number(turn), TIMEOUT).await.is_ok());
+            }
+        })
+        .await;
+        asked.load(Ordering::Relaxed)
+    });
+    assert!(run.outcome.expect("no panic") > 50, "much would have struck");
+    assert_eq!(run.report.struck.values().sum::<u64>(), 0);
+}
+
+#[test]
 fn a_request_that_is_delayed_arrives_after_its_retry() {
     let plan = Plan::of(&[FaultKind::OriginalAfterRetry], 0.1);
     let run = run(Options { plan, ..Options::calm(3) }, |net| async move {

@@ -1,14 +1,21 @@
 //! Links that are cut.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use super::Chaos;
+use super::{Chaos, Shared, in_ms};
 use crate::{
     fault::{Draw, FaultKind},
-    net::Cut,
+    net::{Cut, Net},
     sim::lock,
     wire::{BrokerId, Node},
 };
+
+/// Within that time each broker has told the controller again that it is there.
+const HEARTBEATS_MS: u64 = 1_000;
 
 /// How long links stay cut, in milliseconds: from a moment to past every session.
 fn length(draw: Draw) -> Duration {
@@ -90,6 +97,29 @@ impl Chaos {
             let half: BTreeSet<_> = beside.map(|(_, node)| *node).collect();
             self.cut_for(Cut::Halves(half), length(draw));
         }
+    }
+
+    /// Keeps what brokers tell the controller from being held up while it may not be out of reach of them.
+    /// Where it is held up, they are not heard of until their next heartbeats have come.
+    pub(super) fn spare(&self, net: &Net) {
+        let ours: Weak<Shared> = Arc::downgrade(&self.0);
+        net.hold_up(move |from, to, time| match (from, to) {
+            (Node::Broker(_), Node::Controller) => {
+                let chaos = ours.upgrade().map(Self);
+                chaos.is_none_or(|chaos| chaos.holds_up_controller(time))
+            }
+            _ => true,
+        });
+    }
+
+    fn holds_up_controller(&self, time: Duration) -> bool {
+        let (image, now) = (self.image(), self.now_ms());
+        let mut atlas = lock(&self.0.atlas);
+        let may = atlas.may_stop_controller(image.as_deref(), now);
+        if may {
+            atlas.controller_stopped(now + in_ms(time) + HEARTBEATS_MS);
+        }
+        may
     }
 
     /// Whether two machines may lose sight of each other. Of two brokers one falls out of sync.

@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::StreamExt;
@@ -87,7 +87,8 @@ impl Shared {
             return Poll::Pending;
         }
         while let Some(Answered { id, reply }) = back.held.pop_front() {
-            if self.net.sim().fault(FaultKind::ReplyLost, self.back).is_some() {
+            let may = |_| self.net.may_hold_up(self.from, self.to, Duration::ZERO);
+            if self.net.sim().fault_if(FaultKind::ReplyLost, self.back, may).is_some() {
                 return Poll::Ready(NetError::Disconnected);
             }
             let waiting = self.state.borrow_mut().waiting.remove(&id);
