@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) runs: Runs,
     /// Whether all clocks are right.
     pub(crate) clocks_hold: bool,
+    /// Whether brokers lose only what their copies can bear.
+    pub(crate) spares_copies: bool,
     /// How long faults and workload last.
     pub(crate) length: Duration,
     pub(crate) workload: Workload,
@@ -94,7 +96,9 @@ pub(crate) async fn run(sim: Sim, setup: Setup, recorder: Recorder) -> Observed 
     world.recorder.look().processes = processes(&world, &cluster);
     sleep(Duration::from_millis(200)).await;
 
-    let chaos = Chaos::start(&world.net, &cluster, &world.nodes, ChaosSettings::default());
+    let spares_copies = setup.spares_copies;
+    let settings = ChaosSettings { spares_copies, ..ChaosSettings::default() };
+    let chaos = Chaos::start(&world.net, &cluster, &world.nodes, settings);
     work(&world, &setup, &clients).await;
     chaos.heal();
     let healed_us = sim.now_us();

@@ -131,7 +131,7 @@ impl Run {
     }
 
     fn setup(&self) -> Setup {
-        let Scenario { brokers, nodes, size, .. } = *self.scenario;
+        let Scenario { brokers, nodes, size, spares_copies, .. } = *self.scenario;
         let whole = Workload::of_seed(self.seed, size);
         let whole = if self.learns { whole.with_schemas(self.seed, size) } else { whole };
         let whole = if self.watches { whole.with_zones(self.seed, size) } else { whole };
@@ -144,7 +144,7 @@ impl Run {
         let Self { partitions, learns, .. } = *self;
         let runs = Runs { learns, watches: self.watches.then(|| Limits::of_seed(self.seed)) };
         let clocks_hold = self.plan().kinds().all(|kind| kind.scope() != Scope::Clock);
-        Setup { brokers, nodes, partitions, runs, clocks_hold, length, workload }
+        Setup { brokers, nodes, partitions, runs, clocks_hold, spares_copies, length, workload }
     }
 
     fn plan(&self) -> Plan {

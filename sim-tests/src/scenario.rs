@@ -26,6 +26,8 @@ pub struct Scenario {
     learns_percent: u64,
     /// In how many of a hundred seeds zones are watched.
     watches_percent: u64,
+    /// Whether brokers lose only what their copies can bear.
+    pub spares_copies: bool,
     /// Which faults may strike.
     strikes: fn(FaultKind) -> bool,
 }
@@ -110,6 +112,16 @@ impl Scenario {
             strikes: |kind| matches!(kind.scope(), Scope::Client | Scope::Clock),
             ..Self::USUAL
         },
+        Self {
+            name: "reckless",
+            what: "brokers lose power all at once, which no log survives: for looking at a violation",
+            size: Size { length_ms: 10_000, ..Size::USUAL },
+            learns_percent: 0,
+            watches_percent: 0,
+            spares_copies: false,
+            strikes: |kind| matches!(kind.scope(), Scope::Broker),
+            ..Self::USUAL
+        },
     ];
 
     const USUAL: Self = Self {
@@ -121,6 +133,7 @@ impl Scenario {
         size: Size::USUAL,
         learns_percent: 20,
         watches_percent: 20,
+        spares_copies: true,
         strikes: |_| true,
     };
 

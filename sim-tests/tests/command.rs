@@ -64,6 +64,44 @@ fn a_short_hunt_with_all_faults_finds_nothing() {
 }
 
 #[test]
+fn what_fails_is_made_small_made_again_and_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (saved, page) = (file("run.json"), file("run.html"));
+    let reckless = ["--seed", "100", "--scenario", "reckless"];
+    let output = sim(&[&["run", "--json"], &reckless[..]].concat());
+    let run = objects(&output).pop().expect("an object");
+    assert_eq!(output.status.code(), Some(1), "{run}");
+    assert_eq!(run["violation"]["oracle"], "acknowledged");
+    let signature = run["violation"]["signature"].as_str().expect("a text").to_owned();
+
+    let limits = ["--seconds", "40", "--output", &saved, "--json"];
+    let output = sim(&[&["shrink"], &reckless[..], &limits].concat());
+    let shrunk = objects(&output).pop().expect("an object");
+    assert_eq!(output.status.code(), Some(1), "{shrunk}");
+    assert_eq!(shrunk["signature"], signature.as_str());
+    // How small it becomes within the time depends on the machine: something can be left out at once.
+    let before = run["virtual_ms"].as_u64();
+    assert!(shrunk["length_ms"].as_u64() < Some(10_000) && before > Some(10_000), "{shrunk}");
+
+    let again = sim(&["run", "--replay", &saved]);
+    assert_eq!(again.status.code(), Some(1));
+    let told = text(&again);
+    assert!(told.contains(&signature) && told.contains("broker-power-loss"), "{told}");
+    assert_eq!(told, text(&sim(&["run", "--replay", &saved])));
+
+    let output = sim(&["explain", &saved, "--output", &page]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let page = std::fs::read_to_string(page).expect("the page");
+    for part in ["<canvas", "broker1", "entity-storage", "broker-power-loss", &signature] {
+        assert!(page.contains(part), "{part} is in the page");
+    }
+    for link in ["src=\"http", "href=\"http", "@import"] {
+        assert!(!page.contains(link), "the page needs nothing else: {link}");
+    }
+}
+
+#[test]
 fn wrong_calls_are_told_what_is_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("old.json");

@@ -30,11 +30,18 @@ pub struct ChaosSettings {
     pub tick: Duration,
     /// The session timeout of the nodes, past which a zombie stands still.
     pub session_timeout: Duration,
+    /// Whether brokers lose what is not on their disks only where three copies can bear it. Where they
+    /// do at any time, records are lost that were acknowledged, as on any log.
+    pub spares_copies: bool,
 }
 
 impl Default for ChaosSettings {
     fn default() -> Self {
-        Self { tick: Duration::from_millis(100), session_timeout: Duration::from_secs(6) }
+        Self {
+            tick: Duration::from_millis(100),
+            session_timeout: Duration::from_secs(6),
+            spares_copies: true,
+        }
     }
 }
 
@@ -150,8 +157,10 @@ impl Chaos {
         let loses = kind == FaultKind::BrokerPowerLoss;
         let draw = self.sim().fault_if(kind, entity, |_| {
             let (atlas, image, now) = (lock(&self.0.atlas), self.image(), self.now_ms());
-            if loses {
+            if loses && self.0.settings.spares_copies {
                 atlas.may_lose(broker, image.as_deref(), now)
+            } else if loses {
+                true
             } else {
                 atlas.may_stop(broker, image.as_deref(), now)
             }

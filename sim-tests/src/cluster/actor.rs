@@ -1,6 +1,7 @@
 //! A client: it takes the steps of the workload that are its own, with a real driver.
 
 mod asking;
+mod known;
 mod odd;
 mod schema;
 mod told;
@@ -14,7 +15,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tidelog_driver::{Driver, Options, Positions};
+use tidelog_driver::{Driver, Options};
 use tidelog_io_sim::{
     Net,
     client::ClientSettings,
@@ -23,7 +24,7 @@ use tidelog_io_sim::{
     wire::{ClientId, Node},
 };
 
-use self::zone::Tokens;
+use self::{known::Known, zone::Tokens};
 use super::{node::Runs, queries::Directory, tap_client::TapClient};
 use crate::{
     dice::Dice,
@@ -62,7 +63,7 @@ struct Life {
     driver: Driver,
     /// For what no driver would write.
     client: TapClient<SimClient>,
-    positions: Positions,
+    known: Known,
     /// The revision of each entity that it has seen last.
     seen: BTreeMap<u32, u64>,
 }
@@ -124,8 +125,8 @@ impl Actor {
         let queries = Arc::new(world.directory.client(&world.nodes, boot.node));
         let (driver, connection) =
             Driver::new(client.clone(), queries, options).expect("a prefix of letters");
-        let (positions, seen) = (Positions::default(), BTreeMap::new());
-        let begun = Life { number: boot.start, driver, client, positions, seen };
+        let (known, seen) = (Known::default(), BTreeMap::new());
+        let begun = Life { number: boot.start, driver, client, known, seen };
         // The one before is dropped where no lock is held.
         let before = life.lock().unwrap_or_else(PoisonError::into_inner).replace(begun);
         drop(before);

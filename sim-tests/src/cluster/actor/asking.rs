@@ -12,7 +12,7 @@ use tidelog_core::{
 use tidelog_driver::{Call, Driver, Error, Positions, With};
 use tidelog_io_sim::transport::SimClient;
 
-use super::{Actor, World, told};
+use super::{Actor, World, known::Known, told};
 use crate::{
     history::{Name, Operation, Outcome, Place, Route},
     model::{Action, Condition, Effect, Refusal},
@@ -145,15 +145,15 @@ impl Actor {
     }
 
     async fn query(&self, number: u32, entity: u32, with_positions: bool) {
-        let positions = self.positions(with_positions);
+        let known = self.known(with_positions);
         let id = entity_id(entity);
         let Some(driver) = self.driver() else { return };
         let mut operation = self.operation(number, &id, &Action::Read, &Condition::None);
-        operation.route = Route::Query { at_least: told::places(&positions) };
+        operation.route = Route::Query { at_least: known.places() };
         let begun = self.recorder().begin(operation);
         let deadline = driver.now().plus(QUERY_PATIENCE);
         let id = id.parse().expect("an entity's id");
-        let outcome = match driver.read(&id, positions, deadline).await {
+        let outcome = match driver.read(&id, known.positions(), deadline).await {
             Ok(Some(view)) => found(view.revision.0, &view.value),
             Ok(None) => Outcome::Refused { refusal: Refusal::NotFound, revision: None },
             Err(error) => Outcome::NotDone(error.to_string().into()),
@@ -163,14 +163,14 @@ impl Actor {
 
     /// Lists a zone. Each entity of it was found, or found missing.
     async fn list(&self, number: u32, of_zone: u32, page: u32, with_positions: bool) {
-        let positions = self.positions(with_positions);
+        let known = self.known(with_positions);
         let Some(driver) = self.driver() else { return };
         let entities = (0..ENTITIES_MAX).filter(|entity| zone(*entity) == of_zone);
         let begun: Vec<(String, Begun)> = entities
             .map(|entity| {
                 let id = entity_id(entity);
                 let mut operation = self.operation(number, &id, &Action::Read, &Condition::None);
-                operation.route = Route::Query { at_least: told::places(&positions) };
+                operation.route = Route::Query { at_least: known.places() };
                 let begun = self.recorder().begin(operation);
                 (id, begun)
             })
@@ -179,7 +179,7 @@ impl Actor {
         let (mut after, mut listed) = (None::<Box<str>>, BTreeSet::new());
         for _ in 0..PAGES_MAX {
             let deadline = driver.now().plus(QUERY_PATIENCE);
-            let asked = (after.as_deref(), page as usize, positions.clone());
+            let asked = (after.as_deref(), page as usize, known.positions());
             let listing = driver.list(&scope, asked.0, asked.1, asked.2, deadline).await;
             let Ok(listing) = listing else { break };
             for view in listing.items {
@@ -222,7 +222,7 @@ impl Actor {
         let (mut after, mut zones) = (None::<Box<str>>, BTreeSet::new());
         for _ in 0..PAGES_MAX {
             let deadline = driver.now().plus(QUERY_PATIENCE);
-            let positions = self.positions(true);
+            let positions = self.known(true).positions();
             let asked = driver.zones(&collection, after.as_deref(), 2, positions, deadline).await;
             let listing = asked.ok()?;
             zones.extend(listing.items);
@@ -250,7 +250,7 @@ impl Actor {
     fn learn(&self, entity: u32, outcome: &Outcome, positions: Positions) {
         let mut life = self.life();
         let Some(life) = life.as_mut() else { return };
-        positions.iter().for_each(|position| life.positions.add(position));
+        positions.iter().for_each(|position| life.known.learn(position));
         let revision = match outcome {
             Outcome::Done { revision, .. } => Some(*revision),
             Outcome::Refused { revision, .. } => *revision,
@@ -261,10 +261,11 @@ impl Actor {
         }
     }
 
-    pub(super) fn positions(&self, with_positions: bool) -> Positions {
+    /// What the client knows of the log, or nothing if it is to ask without.
+    pub(super) fn known(&self, with_positions: bool) -> Known {
         let life = self.life();
-        let known = life.as_ref().filter(|_| with_positions);
-        known.map_or_else(Positions::default, |life| life.positions.clone())
+        let life = life.as_ref().filter(|_| with_positions);
+        life.map_or_else(Known::default, |life| life.known.clone())
     }
 
     fn operation(
@@ -320,6 +321,6 @@ pub(super) fn name(id: &RequestId, part: u32) -> Name {
     Name { client: id.name.client.to_string().into(), number: id.name.number, part }
 }
 
-pub(super) fn place(position: Position) -> Place {
+fn place(position: Position) -> Place {
     Place { partition: position.partition.0, offset: position.offset.0 }
 }

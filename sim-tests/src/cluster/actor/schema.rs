@@ -12,11 +12,12 @@ use tidelog_core::{
     patch::JsonPatch,
     query::DefinitionView,
 };
-use tidelog_driver::{Positions, With};
+use tidelog_driver::With;
 
 use super::{
     Actor,
-    asking::{name, patiently, place},
+    asking::{name, patiently},
+    known::Known,
     odd::origin,
     told,
 };
@@ -87,7 +88,7 @@ impl Actor {
         let outcome = match patiently(&driver, &mut call, patience_ms, again).await {
             Ok(answered) => {
                 if let Some(life) = self.life().as_mut() {
-                    life.positions.add(answered.position);
+                    life.known.learn(answered.position);
                 }
                 told::outcome(&answered.answer)
             }
@@ -100,21 +101,25 @@ impl Actor {
 
     async fn show(&self, step: u32, collection: &str) {
         let Some(driver) = self.driver() else { return };
-        let positions = self.positions(true);
-        let at_least = self.known_of(&positions);
+        let known = self.known(true);
+        let at_least = self.known_of(&known);
         let id = collection.parse().expect("a collection's id");
         let deadline = driver.now().plus(PATIENCE);
-        let Ok(definition) = driver.definition(&id, positions, deadline).await else { return };
+        let Ok(definition) = driver.definition(&id, known.positions(), deadline).await else {
+            return;
+        };
         self.is_shown(step, collection, at_least, definition);
     }
 
     async fn show_all(&self, step: u32, with_positions: bool) {
         let Some(driver) = self.driver() else { return };
-        let positions = self.positions(with_positions);
-        let at_least = self.known_of(&positions);
+        let known = self.known(with_positions);
+        let at_least = self.known_of(&known);
         let database = DATABASE.parse().expect("a database's id");
         let deadline = driver.now().plus(PATIENCE);
-        let Ok(mut all) = driver.definitions(&database, positions, deadline).await else { return };
+        let Ok(mut all) = driver.definitions(&database, known.positions(), deadline).await else {
+            return;
+        };
         for collection in COLLECTIONS {
             let found = all.iter().position(|view| view.collection.as_str() == collection);
             let definition = found.map(|nth| all.swap_remove(nth));
@@ -124,9 +129,8 @@ impl Actor {
     }
 
     /// How far in `schema-patches` whoever answers must be.
-    fn known_of(&self, positions: &Positions) -> Option<Place> {
-        let partition = self.0.world.settings.layout.partition(DATABASE);
-        positions.of(Topic::SchemaPatches, partition).map(place)
+    fn known_of(&self, known: &Known) -> Option<Place> {
+        known.of(Topic::SchemaPatches, self.0.world.settings.layout.partition(DATABASE))
     }
 
     fn is_shown(

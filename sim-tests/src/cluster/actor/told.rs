@@ -1,14 +1,14 @@
 //! Requests and answers, from the words of the workload into those of the driver and back.
 
 use tidelog_core::{
-    Document, ProblemKind, Revision, Topic,
+    Document, ProblemKind, Revision,
     message::{self, Change, Fingerprint, IdempotencyKey, PartAnswer, PartRequest},
     patch::{JsonPatch, Operations},
 };
-use tidelog_driver::{Error, Positions};
+use tidelog_driver::Error;
 
 use crate::{
-    history::{Outcome, Place},
+    history::Outcome,
     log::{refusal_of, value},
     model::{Action, Condition, Effect},
 };
@@ -82,12 +82,4 @@ pub(super) fn failure(error: &Error) -> Outcome {
         Error::Problem { problem, .. } => Outcome::NotDone(problem.kind.name().into()),
         other => Outcome::NotDone(other.to_string().into()),
     }
-}
-
-/// The positions that say something about entities.
-pub(super) fn places(positions: &Positions) -> Vec<Place> {
-    let patches = positions.iter().filter(|position| position.topic == Topic::EntityPatches);
-    patches
-        .map(|position| Place { partition: position.partition.0, offset: position.offset.0 })
-        .collect()
 }
