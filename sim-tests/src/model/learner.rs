@@ -53,35 +53,46 @@ impl Place<'_> {
             schema.insert("minimum".into(), low.clone().into());
             schema.insert("maximum".into(), high.clone().into());
         }
-        self.add_strings(&mut schema, &kinds);
+        self.add_values(&mut schema, &kinds);
         self.add_members(&mut schema);
         self.add_elements(&mut schema);
         schema.insert(NOTES.into(), self.notes(of));
         schema.into()
     }
 
-    fn add_strings(&self, schema: &mut Map<String, Value>, kinds: &BTreeSet<&'static str>) {
-        let came: Vec<_> = self.came.iter().filter_map(|it| it.as_str()).collect();
-        let Some(first) = came.first() else { return };
-        let format_of_all = format(first).filter(|it| came.iter().all(|s| format(s) == Some(it)));
+    fn add_values(&self, schema: &mut Map<String, Value>, kinds: &BTreeSet<&'static str>) {
+        let texts: Vec<_> = self.came.iter().filter_map(|it| it.as_str()).collect();
+        let format_of_first = texts.first().and_then(|first| format(first));
+        let format_of_all =
+            format_of_first.filter(|it| texts.iter().all(|s| format(s) == Some(it)));
         if let Some(format) = format_of_all {
             schema.insert("format".into(), format.into());
-            return;
+        } else if let Some(values) = self.listed(&texts, kinds) {
+            schema.insert("enum".into(), values);
+        } else if !texts.is_empty() {
+            let lengths = || texts.iter().map(|it| it.chars().count());
+            schema.insert("minLength".into(), lengths().min().into());
+            schema.insert("maxLength".into(), lengths().max().into());
         }
-        let distinct: BTreeSet<_> = came.iter().copied().collect();
-        let there = self.there.iter().filter(|it| it.is_string()).count();
-        let are_alone = kinds.iter().all(|kind| matches!(*kind, "string" | "null"));
-        let are_short = distinct.iter().all(|it| it.len() <= VALUE_BYTES_MAX);
-        let are_few = distinct.len() <= VALUES_MAX && there >= VALUE_USES_MIN * distinct.len();
-        if are_alone && are_short && are_few {
-            let null = kinds.contains("null").then_some(Value::Null);
-            let values = null.into_iter().chain(distinct.into_iter().map(Value::from));
-            schema.insert("enum".into(), values.collect());
-            return;
+    }
+
+    /// Integers and strings that are few, with nothing else among them than nulls.
+    fn listed(&self, texts: &[&str], kinds: &BTreeSet<&'static str>) -> Option<Value> {
+        let whole = |it: &&&Value| kind(it) == "integer";
+        let integers: BTreeMap<_, _> =
+            self.came.iter().filter(whole).map(|it| (integer(it), (*it).clone())).collect();
+        let texts: BTreeSet<_> = texts.iter().copied().collect();
+        let distinct = integers.len() + texts.len();
+        let are_alone = kinds.iter().all(|it| matches!(*it, "null" | "integer" | "string"));
+        let are_short = texts.iter().all(|it| it.len() <= VALUE_BYTES_MAX);
+        let there = self.there.iter().filter(|it| matches!(kind(it), "integer" | "string")).count();
+        let are_few = (1..=VALUES_MAX).contains(&distinct) && there >= VALUE_USES_MIN * distinct;
+        if !(are_alone && are_short && are_few) {
+            return None;
         }
-        let lengths = || came.iter().map(|it| it.chars().count());
-        schema.insert("minLength".into(), lengths().min().into());
-        schema.insert("maxLength".into(), lengths().max().into());
+        let null = kinds.contains("null").then_some(Value::Null);
+        let texts = texts.into_iter().map(Value::from);
+        Some(null.into_iter().chain(integers.into_values()).chain(texts).collect())
     }
 
     fn add_members(&self, schema: &mut Map<String, Value>) {
@@ -158,6 +169,11 @@ fn kind(value: &Value) -> &'static str {
         Value::Object(_) => "object",
         Value::Array(_) => "array",
     }
+}
+
+/// An integer, to be compared with others.
+fn integer(value: &Value) -> i128 {
+    value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).expect("an integer")
 }
 
 /// The format of a string, as far as the workload has any.
@@ -262,12 +278,23 @@ mod tests {
     /// workload has, one of them is wrong.
     #[test]
     fn the_product_learns_the_same() {
-        let documents = crate::workload::sample_documents(60);
-        let (gone, there) = documents.split_at(20);
+        learned_alike(&crate::workload::sample_documents(60));
+        let few = |nth: u64| {
+            let n = if nth.is_multiple_of(9) { json!(null) } else { json!(nth % 3) };
+            let mixed = if nth.is_multiple_of(2) { json!("two") } else { json!(nth % 5) };
+            json!({"n": n, "mixed": mixed, "one": 1, "big": u64::MAX, "many": nth, "half": 0.5})
+        };
+        learned_alike(&(0..90).map(few).collect::<Vec<_>>());
+        learned_alike(&(0..40).map(few).collect::<Vec<_>>());
+    }
+
+    /// What is learned of documents of which the first third has gone.
+    fn learned_alike(documents: &[Value]) {
+        let (gone, there) = documents.split_at(documents.len() / 3);
         let mut model = Model::default();
         let document = |it: &Value| Document::from_value(it).expect("a document");
         let time = Timestamp::ZERO;
-        for it in &documents {
+        for it in documents {
             model = model.learn(None, Some(&document(it)), time).expect("it is JSON");
         }
         for it in gone {
