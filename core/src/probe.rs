@@ -141,6 +141,31 @@ probes! {
     DatabaseProvisionedAgain => "database-provisioned-again",
     /// A provisioning met its completion record.
     ProvisioningRepeated => "provisioning-repeated",
+    /// A statement or a switch met its completion record.
+    SchemaChangeRepeated => "schema-change-repeated",
+    /// A statement was no schema, and was refused.
+    StatementRefused => "statement-refused",
+    /// Learning was switched to what it was already.
+    SwitchedToTheSame => "switched-to-the-same",
+    /// What was learned came when its epoch was over, and was left out.
+    LearnedTooLate => "learned-too-late",
+    // learning
+    /// Learning was switched while the walk of the epoch before was still under way.
+    WalkOvertaken => "walk-overtaken",
+    /// A walk had more documents to tell than fit into one step.
+    WalkWentOn => "walk-went-on",
+    /// A walk over a database passed over a collection that is learned by itself, or not at all.
+    WalkPassedOver => "walk-passed-over",
+    /// A document was changed behind the place that a walk had come to: the walk will meet it.
+    ChangedAheadOfWalk => "changed-ahead-of-walk",
+    /// A lesson came again, and taught nothing.
+    LessonRepeated => "lesson-repeated",
+    /// A lesson of an epoch that was over taught nothing.
+    LessonTooLate => "lesson-too-late",
+    /// Something was learned before the walks of the epoch had ended, and was kept.
+    LearnedDuringWalks => "learned-during-walks",
+    /// What only counts otherwise was put off.
+    CountsPutOff => "counts-put-off",
     // zones and devices
     /// A subscription is about another place from now on.
     SubscriptionMoved => "subscription-moved",

@@ -132,7 +132,12 @@ fn write(
 ) -> Completion {
     match exactly_once::admit(state, &patch.origin, Part::ONLY) {
         Admission::Repeated(completion) => {
-            Probe::ProvisioningRepeated.hit();
+            match &patch.change {
+                SchemaChange::Provision => Probe::ProvisioningRepeated.hit(),
+                SchemaChange::Read
+                | SchemaChange::State { .. }
+                | SchemaChange::SwitchLearning { .. } => Probe::SchemaChangeRepeated.hit(),
+            }
             completion
         }
         Admission::Refused(problem) => Outcome::failed(problem).into(),

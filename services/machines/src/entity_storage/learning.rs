@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidelog_core::{
-    CollectionId, DatabaseId, EntityId, PartitionId, Revision, Source, State, TableId,
+    CollectionId, DatabaseId, EntityId, PartitionId, Probe, Revision, Source, State, TableId,
     message::{LearningScope, LearningSwitch},
     state::{Table, TableKey},
 };
@@ -70,6 +70,7 @@ pub(super) fn switch(source: Source, switch: LearningSwitch, state: &mut State<'
     }
     let database = scope.database();
     if let Some(known) = known {
+        Probe::WalkOvertaken.hit_if(known.walked != Walked::All);
         state.remove(&WALKS, &WalkKey { database: database.clone(), epoch: known.number });
     }
     // The learner has to hear that a collection is as its database again, also where that is off.
@@ -95,6 +96,7 @@ pub(super) fn epoch_of(state: &State<'_>, entity: &EntityId) -> Option<Revision>
         Walked::All => true,
         Walked::To(last) => last.as_ref().is_some_and(|last| entity <= last),
     };
+    Probe::ChangedAheadOfWalk.hit_if(!is_passed);
     is_passed.then_some(epoch.number)
 }
 

@@ -3,7 +3,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use tidelog_core::{
-    CollectionId, Document, Effects, EntityId, Message, State, TableId, Wake,
+    CollectionId, Document, Effects, EntityId, Message, Probe, State, TableId, Wake,
     message::{LearningScope, Lesson, LessonSource, WalkEnded},
     state::Table,
 };
@@ -46,7 +46,10 @@ pub(super) fn go_on(state: &mut State<'_>, effects: &mut Effects) {
     }
     state.put(&LESSONS, &(), &number);
     let walked = match chunk.last {
-        Some(last) => Walked::To(Some(last)),
+        Some(last) => {
+            Probe::WalkWentOn.hit();
+            Walked::To(Some(last))
+        }
         None => {
             state.remove(&WALKS, &key);
             say_that_it_ended(&walk, &epoch, effects);
@@ -128,6 +131,7 @@ impl<'s, 'a> PassedOver<'s, 'a> {
         }
         let has = collection.is_system()
             || learning::of_collection(self.state, collection.clone()).is_some();
+        Probe::WalkPassedOver.hit_if(has && !collection.is_system());
         self.last = Some((collection, has));
         has
     }

@@ -1,6 +1,8 @@
 //! Learning from what comes.
 
-use tidelog_core::{CollectionId, Effects, Message, Revision, Source, State, message::Lesson};
+use tidelog_core::{
+    CollectionId, Effects, Message, Probe, Revision, Source, State, message::Lesson,
+};
 use tidelog_schema::Model;
 
 use super::{
@@ -19,10 +21,14 @@ pub(super) fn take(
 ) {
     let (key, number) = SourceKey::of(lesson.source);
     if state.get(&SOURCES, &key).is_some_and(|last| number <= last) {
+        Probe::LessonRepeated.hit();
         return;
     }
     state.put(&SOURCES, &key, &number);
-    let Some(learner) = in_epoch(state, &lesson.collection, lesson.epoch) else { return };
+    let Some(learner) = in_epoch(state, &lesson.collection, lesson.epoch) else {
+        Probe::LessonTooLate.hit();
+        return;
+    };
     let model = state.get_kept(&MODELS, &lesson.collection).unwrap_or_default();
     match model.learn(lesson.before.as_ref(), lesson.after.as_ref(), lesson.time) {
         Ok(model) => state.put_kept(&MODELS, &lesson.collection, model),
@@ -32,6 +38,8 @@ pub(super) fn take(
     }
     if openings::is_open(state, &lesson.collection, lesson.epoch) {
         publishing::schedule(pace, state, &lesson.collection, learner);
+    } else {
+        Probe::LearnedDuringWalks.hit();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use tidelog_core::{
-    CollectionId, Document, Effects, Message, State, Timestamp, Wake,
+    CollectionId, Document, Effects, Message, Probe, State, Timestamp, Wake,
     message::{Fingerprint, LearnedDefinition},
 };
 use tidelog_schema::{Model, Notes};
@@ -84,6 +84,7 @@ fn look_at(
         Some(_) | None => now,
     };
     if counts_at > now {
+        Probe::CountsPutOff.hit();
         return set_due(state, collection, learner, Some(counts_at));
     }
     learner.number += 1;

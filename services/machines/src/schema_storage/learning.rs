@@ -1,7 +1,7 @@
 //! Switching learning, and taking what was learned.
 
 use tidelog_core::{
-    CollectionId, DatabaseId, Effects, Message, Problem, ProblemKind, Revision, State,
+    CollectionId, DatabaseId, Effects, Message, Probe, Problem, ProblemKind, Revision, State,
     message::{LearnedDefinition, LearningChange, LearningScope, LearningSwitch, Outcome},
     query::LearningView,
     topic::Offset,
@@ -19,7 +19,10 @@ pub(super) fn switch(
 ) -> Outcome {
     let next = match next(scope, to, state) {
         Ok(Some(next)) => next,
-        Ok(None) => return Outcome::Read(database.revision),
+        Ok(None) => {
+            Probe::SwitchedToTheSame.hit();
+            return Outcome::Read(database.revision);
+        }
         Err(problem) => return Outcome::failed(problem),
     };
     let epoch = database.raise(&scope.database(), state);
@@ -112,6 +115,7 @@ pub(super) fn take(
     let database = collection.database();
     let switch = holds(&LearningScope::Collection(collection.clone()), state);
     if !switch.is_some_and(|(switch, _)| switch.is_on && switch.epoch == epoch) {
+        Probe::LearnedTooLate.hit();
         return;
     }
     let Some(row) = state.get(&DATABASES, &database) else { return };

@@ -1,7 +1,7 @@
 //! What users state of a collection's documents.
 
 use tidelog_core::{
-    CollectionId, Document, Effects, Problem, ProblemKind, Revision, State,
+    CollectionId, Document, Effects, Probe, Problem, ProblemKind, Revision, State,
     message::{Condition, Outcome, StatementEdit},
     patch,
     topic::Offset,
@@ -44,7 +44,10 @@ impl Edit<'_> {
         }
         let statement = match edited(before.statement, edit) {
             Ok(statement) => statement,
-            Err(problem) => return failed(problem),
+            Err(problem) => {
+                Probe::StatementRefused.hit();
+                return failed(problem);
+            }
         };
         let revision = database.raise(&collection.database(), state);
         let after = DefinitionRow { revision, statement, learned: before.learned };
