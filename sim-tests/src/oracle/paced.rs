@@ -1,8 +1,9 @@
 //! **Invariant.** What was learned is not published too often: of a collection no two definitions come within
 //! the pace of definitions, and in an epoch no two that say the same of documents, and only count otherwise,
 //! within the pace of counts. The times are those that the publications bear, which are of the clock that
-//! the pace is kept by: on its way into the log one may be held up, and the next one not. Where clocks are
-//! wrong nothing can be told.
+//! the pace is kept by: on its way into the log one may be held up, and the next one not. Whoever is far behind
+//! writes earlier times than those it acts at, so what comes too early has to be in the log too early as well.
+//! Where clocks are wrong nothing can be told.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ struct Publication {
     epoch: u64,
     number: u64,
     time: Timestamp,
+    /// When the log took it.
+    appended: Timestamp,
     without_notes: Value,
 }
 
@@ -42,6 +45,7 @@ fn look(observed: &Observed) -> Vec<Violation> {
             epoch: learned.epoch.0,
             number: learned.number,
             time: learned.time,
+            appended: Timestamp::from_millis(record.time_ms),
             without_notes: without_notes(value(&learned.definition)),
         };
         let collection = learned.collection.as_str();
@@ -65,7 +69,9 @@ impl Publication {
             true => ("counts", paces.counts),
             false => ("definition", paces.definition),
         };
-        (self.time < before.time.plus(pace)).then(|| {
+        // Who is so far behind that the clock is not believed says earlier times than it acts at.
+        let earliest = before.time.plus(pace);
+        (self.time < earliest && self.appended < earliest).then(|| {
             let ms = self.time.as_millis().saturating_sub(before.time.as_millis());
             let message = format!(
                 "number {} of epoch {} comes {ms} ms after number {} of epoch {}, and may after {} ms",
@@ -85,10 +91,16 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::json;
-    use tidelog_core::{CollectionId, Document, Message, Revision, message::LearnedDefinition};
+    use tidelog_core::{
+        CollectionId, Document, Message, PartitionId, Revision, Topic, message::LearnedDefinition,
+        port::Record,
+    };
 
     use super::*;
-    use crate::{log::build::log, observed::Settled};
+    use crate::{
+        log::{LogView, build::record},
+        observed::Settled,
+    };
 
     #[test]
     fn it_passes_what_keeps_the_pace() {
@@ -99,6 +111,12 @@ mod tests {
         let elsewhere =
             LearnedDefinition { collection: collection("shop/people"), ..told(1, 10, "a", 1) };
         assert_eq!(signatures(&[at(0), elsewhere]), [""; 0]);
+    }
+
+    #[test]
+    fn it_passes_what_was_behind() {
+        let late = |ms, title| (told(1, ms, title, 1), ms + 40_000);
+        assert_eq!(judged(&[late(0, "a"), late(20, "b")]), [""; 0]);
     }
 
     #[test]
@@ -124,14 +142,26 @@ mod tests {
         name.parse().expect("a collection")
     }
 
+    /// Of publications that are appended at once.
     fn signatures(publications: &[LearnedDefinition]) -> Vec<String> {
+        let at_once = |it: &LearnedDefinition| (it.clone(), it.time.as_millis());
+        judged(&publications.iter().map(at_once).collect::<Vec<_>>())
+    }
+
+    fn judged(publications: &[(LearnedDefinition, u64)]) -> Vec<String> {
         let paces = Paces {
             definition: Duration::from_secs(1),
             counts: Duration::from_secs(4),
             partitions: 1,
         };
+        let records = (0..).zip(publications).map(|(offset, (learned, appended))| Record {
+            time: Timestamp::from_millis(*appended),
+            ..record(offset, &Message::LearnedDefinition(learned.clone()))
+        });
+        let mut log = LogView::default();
+        log.insert(Topic::SchemaPatches, PartitionId(0), records);
         let observed = Observed {
-            log: log(publications.iter().cloned().map(Message::LearnedDefinition).collect()),
+            log,
             settled: Some(Settled { paces: Some(paces), ..Settled::default() }),
             ..Observed::default()
         };
