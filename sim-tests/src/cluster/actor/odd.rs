@@ -30,6 +30,9 @@ const BATCHES: u32 = 80;
 /// How much later a part of a batch is that is late: longer than it is waited for.
 const LATE: Duration = Duration::from_secs(40);
 
+/// More than clocks go wrong by, and less than clients are remembered for.
+const AWAY: Duration = Duration::from_secs(2 * 3_600);
+
 impl Actor {
     pub(super) async fn odd(&self, number: u32, odd: Odd) {
         let name = format!("odd{number}");
@@ -80,9 +83,13 @@ impl Actor {
             }
             Odd::Large => self.large(&name).await,
             Odd::FarAhead => {
-                let far = REQUESTS_AHEAD_MAX + 10;
+                let (far, begun) = (REQUESTS_AHEAD_MAX + 10, self.now());
                 // The last would not be, had not the one before been.
                 for (request, first_incomplete) in [(1, 1), (far, 1), (far + 1, 100)] {
+                    // After a day that is forgotten.
+                    if self.now().since(begun) > AWAY {
+                        return;
+                    }
                     self.raw(&name, request, first_incomplete, self.now()).await;
                 }
             }
