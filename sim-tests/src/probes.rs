@@ -75,7 +75,7 @@ pub fn reach(probe: Probe) -> Reach {
 }
 
 /// What no run can reach, or hardly any, and why.
-const ELSEWHERE: [(Probe, &str); 7] = [
+const ELSEWHERE: [(Probe, &str); 8] = [
     (
         Probe::PartitionLost,
         "a member of the simulated group that loses a partition loses its session",
@@ -89,6 +89,11 @@ const ELSEWHERE: [(Probe, &str); 7] = [
          `a_task_that_waits_to_be_restored_is_given_away_at_once`",
     ),
     (Probe::ClientNameChanged, "it takes 16,384 requests behind one that is stuck"),
+    (
+        Probe::LessonRepeated,
+        "a lesson and the position that it came of are committed together: \
+         `a_record_handled_again_changes_nothing`",
+    ),
     (Probe::TimeoutCameToNothing, "no service asks for a timeout without need"),
 ];
 
