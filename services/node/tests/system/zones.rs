@@ -184,6 +184,24 @@ fn a_feed_keeps_as_many_changes_as_it_is_told_to() {
     assert_eq!((expired.status, &*expired.problem()), (410, "change-token-expired"));
 }
 
+#[test]
+fn a_token_of_another_cluster_is_refused() {
+    let (here, there) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir());
+    let there = there.expect("a folder");
+    let (here, there) = (Node::start(here.path()), Node::start(there.path()));
+    let token = |node: &Node| {
+        let http = node.http();
+        http.provision("shop");
+        write(&http, 1);
+        feed(&http, None, 1, "&wait=10")["next"].as_str().expect("a token").to_owned()
+    };
+    let (ours, theirs) = (token(&here), token(&there));
+    assert_ne!(ours, theirs);
+    assert_eq!(here.http().get(&format!("{FEED}?since={ours}")).status, 200);
+    let refused = here.http().get(&format!("{FEED}?since={theirs}"));
+    assert_eq!((refused.status, &*refused.problem()), (400, "invalid-change-token"));
+}
+
 /// A stream of server-sent events, read line by line.
 struct Stream(std::io::Lines<BufReader<BodyReader<'static>>>);
 
