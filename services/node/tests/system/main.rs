@@ -15,4 +15,5 @@ mod movies;
 mod node;
 mod readiness;
 mod schemas;
+mod sse;
 mod zones;

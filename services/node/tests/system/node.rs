@@ -37,8 +37,16 @@ impl Node {
 
     /// Starts a node with further flags.
     pub(crate) fn start_with(data: &Path, flags: &[&str]) -> Self {
-        let mut child = serve(data)
-            .args(flags)
+        Self::run_as(serve(data).args(flags))
+    }
+
+    /// Starts a node at an address.
+    pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
+        Self::run_as(&mut serve_at(data, listen))
+    }
+
+    fn run_as(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -117,8 +125,12 @@ impl Drop for Node {
 
 /// The command that serves a data folder at a free port.
 pub(crate) fn serve(data: &Path) -> Command {
+    serve_at(data, "127.0.0.1:0")
+}
+
+fn serve_at(data: &Path, listen: &str) -> Command {
     let mut command = tidelog();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["serve", "--listen", listen, "--data"]).arg(data);
     command
 }
 
