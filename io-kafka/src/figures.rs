@@ -28,6 +28,8 @@ pub enum WhyRebuilt {
     OfAnotherLog,
     /// Rows may have been removed since of which nothing is left.
     TooOld,
+    /// The store was damaged, and was begun anew. Whether it had any of the task cannot be told.
+    Damaged,
 }
 
 /// How far a task is.

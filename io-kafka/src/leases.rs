@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use tidelog_core::port::{Store, StoreBatch, StoreError, TaskId};
+use tidelog_core::port::{Opened, Store, StoreBatch, StoreError, TaskId};
 
 /// The number of a session of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,21 +18,45 @@ pub(crate) struct SessionNumber(pub(crate) u64);
 pub(crate) struct Leased<S> {
     store: S,
     owners: Mutex<BTreeMap<TaskId, SessionNumber>>,
+    /// Held by whoever begins the store anew.
+    begins_anew: Mutex<()>,
 }
 
 impl<S: Store> Leased<S> {
     pub(crate) fn new(store: S) -> Self {
-        Self { store, owners: Mutex::default() }
+        Self { store, owners: Mutex::default(), begins_anew: Mutex::default() }
     }
 
-    /// Makes a session the only one that writes a task's tables, and opens them.
+    /// Makes a session the only one that writes a task's tables, and opens them. A damaged store is begun
+    /// anew before, unless the session has taken something of it: then it has to end first.
     pub(crate) fn take(
         &self,
         task: TaskId,
         session: SessionNumber,
-    ) -> Result<tidelog_core::port::Opened<S::Tables>, StoreError> {
+    ) -> Result<Opened<S::Tables>, StoreError> {
+        if let Some(damage) = self.store.damage() {
+            if self.owners().values().any(|owner| *owner == session) {
+                return Err(StoreError::Damaged(damage));
+            }
+            self.begin_anew()?;
+        }
         self.owners().insert(task, session);
         self.store.open(task)
+    }
+
+    /// What was found to be damaged in the store, until it is begun anew.
+    pub(crate) fn damage(&self) -> Option<Box<str>> {
+        self.store.damage()
+    }
+
+    /// Begins anew with nothing. What sessions have still to write is none of what is there then.
+    fn begin_anew(&self) -> Result<(), StoreError> {
+        let _one = self.begins_anew.lock().expect("a store says what is wrong and does not panic");
+        if self.store.damage().is_none() {
+            return Ok(());
+        }
+        self.owners().clear();
+        self.store.begin_anew()
     }
 
     /// Writes the batches of those tasks that are still the session's. The others are in the log, where
@@ -55,6 +79,10 @@ impl<S: Store> Leased<S> {
 
     /// The tables of a task as they are now.
     pub(crate) fn freeze(&self, task: TaskId) -> Result<S::Frozen, StoreError> {
+        if !self.owners().contains_key(&task) {
+            let reason = format!("the store was begun anew, and {task} is not in it yet");
+            return Err(StoreError::Failed(reason.into()));
+        }
         self.store.freeze(task)
     }
 

@@ -29,7 +29,7 @@ use futures_channel::{mpsc as told, oneshot};
 use rdkafka::consumer::stream_consumer::MessageStream;
 use tidelog_core::{
     PartitionId, Spec, Topic,
-    port::{LogId, Restored, SessionError, Store, TaskId},
+    port::{LogId, Restored, SessionError, Store, StoreError, TaskId},
 };
 use tracing::{info, warn};
 
@@ -42,7 +42,7 @@ use self::{
 use crate::{
     Settings,
     leases::SessionNumber,
-    restorer::{Caught, Restorer},
+    restorer::{Caught, Restorer, store_failed},
     session::Told,
     storer::Storer,
     tables::{KafkaTables, Unstored},
@@ -118,6 +118,7 @@ impl<S: Store> Member<'_, S> {
                 }
                 Err(mpsc::TryRecvError::Empty) => {}
             }
+            self.look_at_store();
             let commit_again = self.try_commit_again();
             let has_read = !self.is_over && self.read();
             self.take_news();
@@ -143,7 +144,7 @@ impl<S: Store> Member<'_, S> {
                     self.restored(ticket, restoring, outcome);
                 }
             }
-            Command::StoreFailed(error) => self.end(SessionError::Fatal(error.to_string().into())),
+            Command::StoreFailed(error) => self.end(store_failed(&error)),
             Command::Ends { partition, reply } => self.restorer.ends(partition, reply),
             Command::Commit(commit) => self.begin_commit(commit),
             Command::Release(partition) => {
@@ -230,6 +231,17 @@ impl<S: Store> Member<'_, S> {
     fn tell(&self, told: Told) {
         // Nobody may listen any more.
         drop(self.tell.unbounded_send(told));
+    }
+
+    /// Ends a session that has tables of a store that was found to be damaged, whoever found it. Another
+    /// one begins the store anew, which nobody may read from then.
+    fn look_at_store(&mut self) {
+        if !self.is_over
+            && !self.unstored.is_empty()
+            && let Some(damage) = self.shared.store.damage()
+        {
+            self.end(store_failed(&StoreError::Damaged(damage)));
+        }
     }
 
     /// Ends the session, as far as the runner is concerned.

@@ -330,6 +330,11 @@ impl<S: Store> Work<S> {
     }
 }
 
-fn store_failed(error: &StoreError) -> SessionError {
-    SessionError::Fatal(error.to_string().into())
+/// What an error of the store means for the session. A damaged one is begun anew by the next session.
+pub(crate) fn store_failed(error: &StoreError) -> SessionError {
+    let reason = error.to_string().into();
+    match error {
+        StoreError::Damaged(_) => SessionError::Lost(reason),
+        StoreError::Failed(_) => SessionError::Fatal(reason),
+    }
 }

@@ -38,12 +38,22 @@ pub(crate) fn clear(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Whether the folder holds nothing but a database that was never finished.
+/// Whether the folder holds nothing but a database that was never finished. One without a version that has
+/// keyspaces was finished, and has lost it since.
 fn is_begun(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         if !BEGUN.iter().any(|name| entry.as_ref().is_ok_and(|entry| entry.file_name() == *name)) {
             return Ok(false);
         }
+    }
+    match fs::read_dir(path.join("keyspaces")) {
+        Ok(mut keyspaces) => {
+            if keyspaces.next().is_some() {
+                return Ok(false);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     match fs::metadata(path.join("version")) {
         Ok(version) => Ok(version.len() == 0),
@@ -65,6 +75,17 @@ mod tests {
         clear(folder.path()).expect("it can be cleared");
         assert!(!folder.path().join("0.jnl").exists());
         assert!(!folder.path().join("keyspaces").exists());
+    }
+
+    #[test]
+    fn a_database_that_has_lost_its_version_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = fjall::Database::builder(folder.path()).open().expect("it opens");
+        drop(database.keyspace("rows", Default::default).expect("it is there"));
+        drop(database);
+        fs::remove_file(folder.path().join("version")).expect("it is there");
+        clear(folder.path()).expect("nothing is to be done");
+        assert!(folder.path().join("0.jnl").exists());
     }
 
     #[test]

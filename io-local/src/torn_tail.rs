@@ -7,6 +7,7 @@
 //! tail but damage, and stays.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -44,15 +45,21 @@ pub(crate) fn whole_batches(bytes: &[u8]) -> usize {
 
 /// The journal that is written to.
 pub(crate) fn newest_journal(database: &Path) -> io::Result<Option<PathBuf>> {
-    let mut newest = None;
+    Ok(journals(database)?.pop_last().map(|(_, path)| path))
+}
+
+/// All journals, by their numbers.
+pub(crate) fn journals(database: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+    let mut journals = BTreeMap::new();
     for entry in fs::read_dir(database)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "jnl") {
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-            newest = newest.max(number.map(|number| (number, path)));
+        if path.extension().is_some_and(|extension| extension == "jnl")
+            && let Some(number) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
+        {
+            journals.insert(number, path);
         }
     }
-    Ok(newest.map(|(_, path)| path))
+    Ok(journals)
 }
 
 /// A batch as it stands in a journal: where it ends, and whether its parts are as it says.

@@ -15,24 +15,14 @@ use std::{
     path::Path,
 };
 
-use crate::{OpenError, torn_tail};
+use crate::{OpenError, lock::lock, torn_tail};
 
 /// Makes what the newest journal of a database has durable. The database is not open; if another
 /// process has it open, it is refused.
 pub(crate) fn write_again(path: &Path) -> Result<(), OpenError> {
     let failed =
         |source: io::Error| OpenError::Database { path: path.into(), source: source.into() };
-    // A folder without it has no database yet.
-    let lock = match fs::OpenOptions::new().read(true).write(true).open(path.join("lock")) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => return Err(OpenError::Locked { path: path.into() }),
-        Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-    }
+    let Some(_lock) = lock(path)? else { return Ok(()) };
     let Some(journal) = torn_tail::newest_journal(path).map_err(failed)? else { return Ok(()) };
     write_whole_batches(&journal).map_err(failed)?;
     fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(failed)

@@ -118,11 +118,12 @@ impl Store for SimStore {
         let Some(task) = state.task(task) else {
             let task_time = Timestamp::ZERO;
             let (positions, changelog, log) = (Vec::new(), None, None);
-            return Ok(Opened { tables, positions, changelog, log, task_time });
+            let was_damaged = self.0.found == Found::Damaged;
+            return Ok(Opened { tables, positions, changelog, log, task_time, was_damaged });
         };
         let (positions, task_time) = (task.positions.clone(), task.task_time);
         let (changelog, log) = (Some(task.changelog), task.log);
-        Ok(Opened { tables, positions, changelog, log, task_time })
+        Ok(Opened { tables, positions, changelog, log, task_time, was_damaged: false })
     }
 
     fn freeze(&self, task: TaskId) -> Result<FrozenTables, StoreError> {
@@ -231,16 +232,16 @@ const JOURNAL_PREFIX: &str = "journal-";
 /// What is whole and cannot be read was written by another release.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
 fn strange(error: DecodeError) -> StoreError {
-    StoreError(error.to_string().into())
+    StoreError::Failed(error.to_string().into())
 }
 
 fn broken() -> StoreError {
-    StoreError("it could not be written before; open it again".into())
+    StoreError::Failed("it could not be written before; open it again".into())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
 fn failed(error: DiskError) -> StoreError {
-    StoreError(error.to_string().into())
+    StoreError::Failed(error.to_string().into())
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use crate::{
 ///
 /// A task's rows, its input positions and its changelog position are written in one batch: a crash
 /// can leave the store behind the changelog, and never ahead of it or torn.
+///
+/// Once anything in it is found to be damaged, all of it fails to be read and written until it is begun
+/// anew: nothing is to be built on what cannot be relied upon.
 pub trait Store: Send + Sync + 'static {
     /// The tables of one task.
     type Tables: Tables + Send + Sync;
@@ -57,6 +60,23 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// If the store cannot be written. It can then not be used any more.
     fn sync(&self) -> Result<(), StoreError>;
+
+    /// What was found to be damaged, until the store is begun anew. Stores that see to it themselves,
+    /// when they are made, have nothing to say.
+    fn damage(&self) -> Option<Box<str>> {
+        None
+    }
+
+    /// Sets a damaged store aside, and begins anew with nothing. It waits for a while until nobody has
+    /// tables that were opened before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if somebody still has such tables, and [`StoreError::Failed`] if there is
+    /// no other store to be had.
+    fn begin_anew(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// The tables of a task, and how far they are.
@@ -72,6 +92,8 @@ pub struct Opened<T> {
     pub log: Option<LogId>,
     /// The task time.
     pub task_time: Timestamp,
+    /// Whether there is no state, and may be none for the sole reason that it was damaged.
+    pub was_damaged: bool,
 }
 
 /// What one task did.
@@ -119,8 +141,14 @@ pub struct LogIdError;
 
 /// Why the store cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store cannot be used: {0}")]
-pub struct StoreError(pub Box<str>);
+pub enum StoreError {
+    /// Something in it is not what was written. What it has is of no use, and can be rebuilt.
+    #[error("the store is damaged: {0}")]
+    Damaged(Box<str>),
+    /// It cannot be read or written, for a reason that is none of its own.
+    #[error("the store cannot be used: {0}")]
+    Failed(Box<str>),
+}
 
 #[cfg(test)]
 mod tests {

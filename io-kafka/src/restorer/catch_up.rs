@@ -21,7 +21,7 @@ use crate::{
     changelog::{Entry, Progress, entry},
     clock,
     error::session_error,
-    figures::Restoring,
+    figures::{Restoring, WhyRebuilt},
     record,
     topics::TOMBSTONES_KEPT_FOR,
 };
@@ -62,8 +62,13 @@ impl<S: Store> Work<S> {
         let failed = |error| store_failed(&error);
         let (start, _) = self.bounds(&self.committed, changelog, task.partition)?;
         let log = self.log(changelog, task.partition, (start, end))?;
-        let Opened { tables, positions, changelog: stored, log: stored_log, task_time } =
-            self.shared.store.take(task, self.session).map_err(failed)?;
+        let opened = self.shared.store.take(task, self.session).map_err(failed)?;
+        let Opened { tables, positions, task_time, was_damaged, .. } = opened;
+        let (stored, stored_log) = (opened.changelog, opened.log);
+        if was_damaged && log != Log::Empty {
+            warn!(%task, "the task's tables are rebuilt: the store was damaged, and begun anew");
+            self.shared.counters.rebuilt(task.service, WhyRebuilt::Damaged);
+        }
         if let Some(next) = stored {
             let progress = Progress { positions, task_time };
             let read = match kinship(stored_log, log) {

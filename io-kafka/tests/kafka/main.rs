@@ -3,6 +3,7 @@
 mod absent;
 mod broker;
 mod contract;
+mod damaged;
 mod end_to_end;
 mod leaders;
 mod restoring;

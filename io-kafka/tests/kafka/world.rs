@@ -154,8 +154,8 @@ impl World {
     /// A node with a store.
     pub(crate) fn transport(&self, store: &Path, node: &str) -> KafkaTransport<FjallStore> {
         let settings = Settings { node: node.into(), ..self.settings.clone() };
-        let store = FjallStore::open(store, 1024 * 1024).expect("a folder of our own");
-        KafkaTransport::new(settings, store)
+        let store = FjallStore::open_or_begin_anew(store, 1024 * 1024);
+        KafkaTransport::new(settings, store.expect("a folder of our own"))
     }
 
     pub(crate) async fn member_of(transport: &KafkaTransport<FjallStore>) -> Member {

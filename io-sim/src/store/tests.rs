@@ -249,7 +249,7 @@ fn contents<S: Store>(store: &S) -> Vec<String> {
     let mut contents = Vec::new();
     for number in 0..TASKS {
         let opened = store.open(task(number)).expect("a store that works");
-        let Opened { tables, positions, changelog, log, task_time } = opened;
+        let Opened { tables, positions, changelog, log, task_time, .. } = opened;
         contents.push(format!("{number}: {positions:?} {changelog:?} {log:?} {task_time}"));
         for table in TABLES {
             let mut keys = Vec::new();

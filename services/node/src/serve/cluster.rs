@@ -52,7 +52,7 @@ pub(super) fn serve(settings: &ServeSettings, brokers: &str) -> Result<(), Error
     let kafka = tidelog_io_kafka::Settings { node, ..kafka };
 
     let owners = Owners::follow(&kafka, address)?;
-    let store = FjallStore::open(&store, CACHE_BYTES)?;
+    let store = FjallStore::open_or_begin_anew(&store, CACHE_BYTES)?;
     let transport = KafkaTransport::with_owners(kafka.clone(), store, owners.clone());
     let health = Arc::new(Health::of_member());
     let names = services.iter().map(|service| service.spec().name).collect();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 /// How long a node may take until it has its partitions.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a node waits for an answer, so that nobody has to ask a second time, which the log would show.
 const ANSWER_TIMEOUT: &str = "--answer-timeout=60s";

@@ -1,13 +1,19 @@
 //! Stores of nodes that are of no use any more.
 
-use std::{fs, path::Path, thread::sleep, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use pollster::block_on;
 use rdkafka::{ClientConfig, admin::AdminClient, client::DefaultClientContext};
 use tidelog_core::Topic;
 
 use crate::{
-    node::Node,
+    node::{Node, READY_WITHIN},
     tool::{new_prefix, tidelog},
 };
 
@@ -39,6 +45,76 @@ fn a_node_whose_topics_were_made_anew_begins_anew_and_says_so() {
     let metrics = node.text("/metrics");
     let counted = r#"tidelog_tables_rebuilt_total{service="entity-storage",why="of-another-log"}"#;
     assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// While it runs, and before it starts: the node goes on with what the log has.
+#[test]
+fn a_node_whose_store_is_damaged_rebuilds_it_and_says_so() {
+    let Some(broker) = tidelog_test_broker::shared() else { return };
+    let (brokers, prefix) = (broker.addresses(), new_prefix());
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, log) = (folder.path().join("node"), folder.path().join("log"));
+    let node = Node::start_logging(brokers, &prefix, &data, &FLAGS, &log);
+    node.provision("shop");
+    let document = |n: usize| format!("/v1/entities/shop/orders/eu/{n}");
+    let content = format!("{:?}", "x".repeat(100_000));
+    let database = data.join("store/keyspaces/1");
+    let mut documents = 0;
+    // Its manifest is written when the table is.
+    while !database.join("v1").is_file() {
+        documents += 1;
+        assert!(matches!(node.put(&document(documents), &content, &[]), 200 | 201));
+        assert!(documents < 1_000, "the database makes no table");
+    }
+    wipe(&database.join("tables/0"));
+    for n in 1..=documents {
+        read_again(&node, &document(n));
+    }
+    assert!(matches!(node.put(&document(1), "1", &[]), 200 | 201));
+    assert_told(&node, &log);
+    assert!(data.join("store.damaged").is_dir());
+    node.stop();
+
+    fs::write(data.join("store/version"), "torn").expect("a good disk");
+    let node = Node::start_logging(brokers, &prefix, &data, &FLAGS, &log);
+    assert_eq!(read_again(&node, &document(1)), 1);
+    assert_eq!(fs::read(data.join("store.damaged/version")).expect("it was kept"), b"torn");
+    assert_told(&node, &log);
+
+    // It is in use, and not damaged: whoever comes second has to go.
+    let data = data.to_str().expect("a path of text");
+    let second = tidelog(brokers, &prefix, &["serve", "--listen=127.0.0.1:0", "--data", data]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.err.contains("is in use by another process"), "{}", second.err);
+    assert_eq!(read_again(&node, &document(1)), 1);
+}
+
+fn assert_told(node: &Node, log: &Path) {
+    let log = read(log);
+    assert!(log.contains("the store is damaged: it was set aside"), "{log}");
+    let metrics = node.text("/metrics");
+    let counted = r#"tidelog_tables_rebuilt_total{service="entity-storage",why="damaged"}"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// Reads a document that is there, as soon as the node can.
+fn read_again(node: &Node, document: &str) -> serde_json::Value {
+    let begun = Instant::now();
+    loop {
+        match node.get(document) {
+            Some(found) => return found,
+            None if begun.elapsed() < READY_WITHIN => sleep(Duration::from_millis(50)),
+            None => panic!("{document} is gone"),
+        }
+    }
+}
+
+/// Wipes out most blocks of a table, while somebody has it open.
+fn wipe(table: &Path) {
+    let mut file = fs::OpenOptions::new().write(true).open(table).expect("it is there");
+    let written = file.metadata().expect("a file").len();
+    let zeros = vec![0; usize::try_from(written * 3 / 4).expect("a small file")];
+    file.write_all(&zeros).expect("a good disk");
 }
 
 /// Deletes everything that an installation has on the broker, and waits until it is gone.

@@ -62,6 +62,7 @@ fn rebuilt(page: &mut Page, figures: &Figures) {
         let why = match why {
             WhyRebuilt::OfAnotherLog => "of-another-log",
             WhyRebuilt::TooOld => "too-old",
+            WhyRebuilt::Damaged => "damaged",
         };
         page.value(name, &format!(r#"service="{service}",why="{why}""#), *count);
     }

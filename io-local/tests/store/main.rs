@@ -1,0 +1,3 @@
+//! The store of a node, and what can befall its files.
+
+mod damage;
