@@ -5,8 +5,10 @@
 mod catch_up;
 mod kinship;
 mod tail;
+mod tombstones;
 
 use std::{
+    cell::OnceCell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +32,7 @@ use tracing::warn;
 
 use self::catch_up::Brought;
 use crate::{
-    Settings, bounds, context::Logging, error::session_error, leases::SessionNumber,
+    Settings, Topics, bounds, context::Logging, error::session_error, leases::SessionNumber,
     member::GroupConsumer, record, transport::Shared,
 };
 
@@ -107,6 +109,7 @@ impl Restorer {
             member,
             committed: committed.map_err(failed)?,
             heads: heads.map_err(failed)?,
+            topics: OnceCell::new(),
             stop: Arc::clone(&stop),
         };
         let (jobs, received) = mpsc::channel();
@@ -161,6 +164,8 @@ struct Work<S> {
     committed: BaseConsumer<Logging>,
     /// Sees what is written, committed or not.
     heads: BaseConsumer<Logging>,
+    /// Says how the changelog is set, once that is asked.
+    topics: OnceCell<Topics>,
     stop: Arc<AtomicBool>,
 }
 

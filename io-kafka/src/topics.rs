@@ -3,12 +3,13 @@
 mod difference;
 mod error;
 mod shapes;
+mod tombstones;
 mod wanted;
 
 pub use difference::{Described, Difference};
 pub use error::TopicsError;
 use shapes::Shape;
-pub(crate) use wanted::TOMBSTONES_KEPT_FOR;
+pub(crate) use tombstones::Kept;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

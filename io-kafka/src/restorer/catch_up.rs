@@ -5,25 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Message, consumer::Consumer};
+use rdkafka::Message;
 use tidelog_core::{
-    Offset, Overlay, PartitionId,
+    Offset, Overlay,
     port::{LogId, Opened, SessionError, Store, StoreBatch, TaskId},
 };
 use tracing::{info, warn};
 
 use super::{
-    PATIENCE, Work,
+    Work,
     kinship::{Log, Stale, kinship},
     store_failed,
 };
 use crate::{
     changelog::{Entry, Progress, entry},
-    clock,
-    error::session_error,
     figures::{Restoring, WhyRebuilt},
     record,
-    topics::TOMBSTONES_KEPT_FOR,
 };
 
 /// Rows that one batch of the store has while a task is restored.
@@ -108,8 +105,8 @@ impl<S: Store> Work<S> {
             let reason = format!("{changelog} ends at {end}, before {next}, where the tables are");
             return Ok(Read::Stale(Stale::OfAnotherLog(reason)));
         }
-        let kept_since = self.tombstones_kept_since(changelog, task.partition)?;
-        let is_old = next < start || kept_since.is_none_or(|since| next < since);
+        // It is of no matter where there is nothing to be caught up with.
+        let mut is_old = (next < start).then_some(true);
         // The record before is read too: where it is still there, it must be the one that the tables
         // remember, whatever the log is called.
         let from = Offset(next.0.saturating_sub(1)).max(start);
@@ -136,6 +133,10 @@ impl<S: Store> Work<S> {
                 stale = Some(Stale::Unproven(next));
                 return Ok(());
             }
+            let is_old = match is_old {
+                Some(is_old) => is_old,
+                None => *is_old.insert(self.may_have_missed_tombstones(task, changelog, next)?),
+            };
             if is_old {
                 stale = Some(Stale::TooOld(next));
                 return Ok(());
@@ -149,26 +150,6 @@ impl<S: Store> Work<S> {
             Some(stale) => Ok(Read::Stale(stale)),
             None => replay.finish().map(Read::All),
         }
-    }
-
-    /// The first record that is younger than any tombstone that can have been removed.
-    fn tombstones_kept_since(
-        &self,
-        changelog: &str,
-        partition: PartitionId,
-    ) -> Result<Option<Offset>, SessionError> {
-        // Half of it, since it is other machines' clocks that wrote the times.
-        let since = clock::now().minus(TOMBSTONES_KEPT_FOR / 2);
-        let since = Offset(since.as_millis());
-        let times = record::places([(changelog, partition, since)]);
-        let found =
-            self.committed.offsets_for_times(times, PATIENCE.max(self.settings.request_timeout));
-        let found = found.map_err(|error| session_error(changelog, &error))?;
-        let found = found.find_partition(changelog, record::number(partition));
-        Ok(found.and_then(|found| match found.offset() {
-            rdkafka::Offset::Offset(offset) => Some(Offset(record::unsigned(offset))),
-            _ => None,
-        }))
     }
 }
 

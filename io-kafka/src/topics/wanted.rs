@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tidelog_core::{Retention, Topic};
 
+use super::tombstones;
 use crate::{Settings, settings::MESSAGE_BYTES_MAX};
 
 /// How long a tombstone is kept. A store that was away for half of that is rebuilt.
-pub(crate) const TOMBSTONES_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+const TOMBSTONES_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// When a segment of a compacted topic is closed. Only closed segments are compacted.
 const SEGMENT_CLOSED_AFTER: Duration = Duration::from_secs(3_600);
@@ -38,7 +39,7 @@ pub(super) fn settings(topic: Topic, settings: &Settings) -> Vec<(&'static str, 
             wanted.push(("segment.ms", millis(SEGMENT_CLOSED_AFTER)));
             wanted.push(("min.cleanable.dirty.ratio", "0.2".into()));
             wanted.push(("max.compaction.lag.ms", millis(COMPACTED_WITHIN)));
-            wanted.push(("delete.retention.ms", millis(TOMBSTONES_KEPT_FOR)));
+            wanted.push((tombstones::SETTING, millis(TOMBSTONES_KEPT_FOR)));
         }
     }
     wanted

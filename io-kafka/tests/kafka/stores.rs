@@ -1,6 +1,6 @@
 //! Stores that are not what they should be: behind their log, of another one, too old.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use pollster::block_on;
 use tidelog_core::{
@@ -26,6 +26,30 @@ fn a_store_that_is_behind_catches_up() {
         drop(member);
         let member = world.member("one").await;
         assert_eq!(member.rows(), [("a".into(), "new".into())]);
+    });
+}
+
+/// How old is too old the changelog says itself, and not the release that has made it.
+#[test]
+fn a_store_that_is_behind_is_rebuilt_where_tombstones_may_be_gone_by_now() {
+    let Some(world) = World::new() else { return };
+    block_on(async {
+        let mut member = world.member("one").await;
+        member.commit("a", "old").await;
+        member.commit("b", "old").await;
+        drop(member);
+        world.keep_tombstones_for(Duration::ZERO).await;
+        // Nothing was committed since, and so nothing removed.
+        let transport = world.transport(&world.store("one"), "one");
+        drop(World::member_of(&transport).await);
+        assert_eq!(transport.figures().rebuilt, [].into());
+        drop(transport);
+        let mut member = world.member("two").await;
+        member.remove("b").await;
+        drop(member);
+        let transport = world.transport(&world.store("one"), "one");
+        assert_eq!(World::member_of(&transport).await.rows(), [("a".into(), "old".into())]);
+        assert_eq!(transport.figures().rebuilt, [((COUNTER.name, WhyRebuilt::TooOld), 1)].into());
     });
 }
 

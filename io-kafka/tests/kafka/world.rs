@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use rdkafka::{
     ClientConfig,
-    admin::AdminOptions,
+    admin::{AdminOptions, AlterConfig, ResourceSpecifier},
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use tempfile::TempDir;
@@ -83,6 +83,18 @@ impl World {
             futures_timer::Delay::new(Duration::from_millis(20)).await;
         }
         topics.create(of_service(&COUNTER)).expect("topics of our own");
+    }
+
+    /// Alters how long the changelog keeps tombstones.
+    pub(crate) async fn keep_tombstones_for(&self, time: Duration) {
+        let changelog = self.settings.topic(Topic::Changelog(COUNTER.name));
+        let millis = time.as_millis().to_string();
+        // What is not named gets the broker's value.
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&changelog))
+            .set("cleanup.policy", "compact")
+            .set("delete.retention.ms", &millis);
+        let altered = broker::admin().alter_configs([&config], &AdminOptions::new()).await;
+        assert!(altered.expect("an answer").iter().all(Result::is_ok));
     }
 
     pub(crate) fn store(&self, name: &str) -> PathBuf {
