@@ -116,6 +116,27 @@ fn users_may_do_what_the_code_does_under_its_prefix() {
     }
 }
 
+/// Kubernetes refuses to change a job: an upgrade under the same name fails, and makes no topics.
+#[test]
+fn every_release_has_a_job_of_its_own_for_topics() {
+    let documents = documents("kubernetes/tidelog.yaml");
+    let find = |kind: &str| documents.iter().find(|it| it["kind"] == kind).expect("the resource");
+    let image = |kind: &str| {
+        let container = &find(kind)["spec"]["template"]["spec"]["containers"][0];
+        container["image"].as_str().expect("an image").to_owned()
+    };
+    assert_eq!(image("Job"), image("StatefulSet"));
+    let release = image("Job").split_once(':').expect("a tag").1.replace('.', "-");
+    let job = find("Job");
+    assert_eq!(job["metadata"]["name"], format!("tidelog-topics-{release}"));
+    assert!(job["spec"]["ttlSecondsAfterFinished"].is_number(), "old ones go");
+    let readme = std::fs::read_to_string(folder().join("README.md")).expect("a README");
+    assert!(readme.contains(&format!("delete job tidelog-topics-{release}`")));
+    // A node that waits for its topics is alive, and is not to be started again.
+    let probes = &find("StatefulSet")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(probes["startupProbe"]["httpGet"]["path"], "/healthz");
+}
+
 #[test]
 fn nodes_keep_their_names_and_stores_and_run_as_nobody() {
     let documents = documents("kubernetes/tidelog.yaml");

@@ -94,10 +94,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Connect(#[from] tidelog_io_kafka::ConnectError),
     /// The topics are not what they have to be.
-    #[error(
-        "{differences}. `tidelog serve --create-topics` makes those that are not there; nothing else \
-         about them is changed"
-    )]
+    #[error("{differences}. Topics that are there are never changed by a node")]
     Topics {
         /// What is wrong with them.
         differences: String,

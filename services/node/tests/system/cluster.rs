@@ -163,25 +163,58 @@ fn a_node_stops_within_a_minute_though_its_brokers_are_gone() {
     assert!(status.success() || said.contains("did not stop within"), "{said}");
 }
 
+/// Nodes and what makes the topics are started at the same time, where nobody sees to an order.
 #[test]
-fn a_node_without_its_topics_says_how_to_make_them() {
+fn a_node_waits_for_its_topics_and_says_how_to_make_them() {
     let Some(broker) = shared() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let prefix = prefix();
-    let mut serve = serve(folder.path());
-    serve.args([
-        "--brokers",
-        broker.addresses(),
-        "--prefix",
-        &prefix,
-        "--peer-listen",
-        "127.0.0.1:0",
-    ]);
-    let output = serve.output().expect("the binary runs");
+    let (prefix, listen) = (prefix(), free_address());
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut node = tidelog();
+    node.arg("serve").arg("--data").arg(folder.path().join("node")).args(["--listen", &listen]);
+    node.args(flags(broker.addresses(), &prefix).iter().filter(|flag| *flag != CREATE));
+    let mut node = Process::spawn(node.stderr(log.reopen().expect("the same file")));
+    let http = Http::new(&format!("http://{listen}"));
+    wait_until(|| std::net::TcpStream::connect(&listen).is_ok());
+    let is_told = || {
+        let said = std::fs::read_to_string(log.path()).expect("text");
+        said.contains("topics are not there; the node waits for them")
+    };
+    wait_until(is_told);
+    assert_eq!(http.get("/healthz").status, 200);
+    let reply = http.get("/readyz");
+    assert_away(&reply);
+    let detail = reply.json()["detail"].to_string();
+    assert!(detail.contains(&prefix) && detail.contains("tidelog topics create"), "{detail}");
+    assert_away(&http.put("/v1/databases/shop", ""));
+
+    let copies = broker.copies().to_string();
+    let mut create = tidelog();
+    create.args(["topics", "create", "--partitions", "4", "--replication", &copies]);
+    create.args(["--brokers", broker.addresses(), "--prefix", &prefix]);
+    assert!(create.status().expect("the binary runs").success());
+    wait_until(|| http.get("/readyz").status == 200);
+    http.provision("shop");
+    assert_eq!(http.put("/v1/entities/shop/orders/eu/1", "1").status, 201);
+    node.stop();
+}
+
+/// What can never be mended is not waited for.
+#[test]
+fn a_node_whose_topics_have_other_partitions_ends_with_words() {
+    let Some(broker) = shared() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (prefix, copies) = (prefix(), broker.copies().to_string());
+    let mut create = tidelog();
+    create.args(["topics", "create", "entity-patches", "--partitions", "3", "--brokers"]);
+    create.args([broker.addresses(), "--prefix", &prefix, "--replication", &copies]);
+    assert!(create.status().expect("the binary runs").success());
+    let mut node = cluster(broker.addresses(), &prefix, &folder.path().join("node"));
+    let output = node.args(["--listen", "127.0.0.1:0"]).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(1));
     let words = String::from_utf8_lossy(&output.stderr);
-    assert!(words.contains(&format!("{prefix}entity-patches is not there")), "{words}");
-    assert!(words.contains("--create-topics"), "{words}");
+    let expected = format!("{prefix}entity-patches has 3 partition(s) instead of 4");
+    assert!(words.contains(&expected), "{words}");
 }
 
 #[test]
@@ -236,11 +269,13 @@ pub(crate) fn cluster(brokers: &str, prefix: &str, data: &Path) -> Command {
 }
 
 fn flags(brokers: &str, prefix: &str) -> Vec<String> {
-    let flags = ["--peer-listen", "127.0.0.1:0", "--create-topics", "--partitions", "4"];
+    let flags = ["--peer-listen", "127.0.0.1:0", CREATE, "--partitions", "4"];
     let own = ["--brokers", brokers, "--prefix", prefix];
     let services = ["--services", SERVICES];
     own.into_iter().chain(flags).chain(services).map(str::to_owned).collect()
 }
+
+const CREATE: &str = "--create-topics";
 
 /// What the tests look at. Each of the others would have its share of the time in which a group is joined.
 const SERVICES: &str = "entity-batch,entity-storage,response-accumulator,schema-storage,\

@@ -44,8 +44,8 @@ pub(super) struct Brokers {
 }
 
 impl Brokers {
-    /// Begins to ask. Brokers that are away are waited for; topics that are not there are made, if
-    /// that is wanted, and an error otherwise.
+    /// Begins to ask. Brokers that are away are waited for; topics that are not there are made, if that is
+    /// wanted, and waited for otherwise.
     pub(super) fn watch(
         settings: &Settings,
         wanted: WantedTopics,
@@ -66,7 +66,7 @@ impl Brokers {
                 figures: Box::new(figures),
                 away: tell,
                 lags: tell_lags,
-                is_told: false,
+                told: None,
             };
             asking.run(wanted, &there)
         };
@@ -111,8 +111,8 @@ struct Asking {
     figures: Box<dyn Fn() -> Figures + Send>,
     lags: watch::Sender<Lags>,
     away: watch::Sender<Option<Box<str>>>,
-    /// Whether it has been logged that they are away.
-    is_told: bool,
+    /// What has been logged of their being away.
+    told: Option<&'static str>,
 }
 
 impl Asking {
@@ -121,7 +121,8 @@ impl Asking {
             match self.make_ready(wanted) {
                 Ok(()) => break,
                 Err(NotReady::Wrong(error)) => return Err(error),
-                Err(NotReady::Away(reason)) => self.are_away(&reason),
+                Err(NotReady::Away(reason)) => self.are_away(UNREACHABLE, &reason),
+                Err(NotReady::Missing(reason)) => self.are_away(WITHOUT_TOPICS, &reason),
             }
             if self.is_stopped() {
                 return Ok(());
@@ -134,7 +135,7 @@ impl Asking {
                 break;
             }
             if let Err(error) = self.topics.reach() {
-                self.are_away(&error.to_string());
+                self.are_away(UNREACHABLE, &error.to_string());
                 continue;
             }
             self.are_here();
@@ -158,9 +159,13 @@ impl Asking {
             tracing::info!(topics = created.len(), "topics were made");
             wrong = self.topics.check_shapes(needed())?;
         }
+        let (missing, wrong): (Vec<_>, Vec<_>) = wrong.iter().partition(|it| is_missing(it));
         if !wrong.is_empty() {
             let words = wrong.iter().map(ToString::to_string).collect::<Vec<_>>();
             return Err(NotReady::Wrong(Error::Topics { differences: words.join("; ") }));
+        }
+        if !missing.is_empty() {
+            return Err(NotReady::Missing(words_of_missing(&missing)));
         }
         match self.topics.check(needed()) {
             Ok(others) => others.iter().for_each(|other| {
@@ -191,14 +196,14 @@ impl Asking {
         if self.away.borrow().is_some() {
             tracing::info!("the brokers are there");
         }
-        self.is_told = false;
+        self.told = None;
         self.away.send_if_modified(|away| away.take().is_some());
     }
 
-    fn are_away(&mut self, reason: &str) {
-        if !self.is_told {
-            tracing::warn!(reason, "the brokers cannot be reached; the node waits for them");
-            self.is_told = true;
+    fn are_away(&mut self, what: &'static str, reason: &str) {
+        if self.told != Some(what) {
+            tracing::warn!(reason, "{what}");
+            self.told = Some(what);
         }
         self.away.send_replace(Some(reason.into()));
     }
@@ -209,10 +214,32 @@ impl Asking {
     }
 }
 
+const UNREACHABLE: &str = "the brokers cannot be reached; the node waits for them";
+
+const WITHOUT_TOPICS: &str = "topics are not there; the node waits for them";
+
+/// How many topics that are not there are named.
+const NAMED_MAX: usize = 3;
+
+fn words_of_missing(missing: &[&Difference]) -> String {
+    let names: Vec<_> = missing.iter().take(NAMED_MAX).map(|it| it.name()).collect();
+    let others = match missing.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    format!(
+        "{}{others} not there, or this user may not describe them: `tidelog topics create` makes what is not \
+         there, and so does a node with --create-topics",
+        names.join(", ")
+    )
+}
+
 /// Why a node cannot begin.
 enum NotReady {
-    /// It is to wait.
+    /// It is to wait for brokers.
     Away(String),
+    /// It is to wait until somebody has made its topics.
+    Missing(String),
     /// Waiting does not help.
     Wrong(Error),
 }
