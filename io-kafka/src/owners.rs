@@ -120,13 +120,17 @@ impl Owners {
 
     /// Ends what the last owner of a task has left open, if that was another node and has not given the
     /// task away. Should it be at work still, it is told that it has lost its session.
-    pub(crate) fn end_transaction(&self, task: TaskId) -> Result<(), SessionError> {
+    pub(crate) fn end_transaction(
+        &self,
+        task: TaskId,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<(), SessionError> {
         let node = &self.shared.settings.node;
         let Some(id) = self.shared.table.look(|table| table.left_open(task, node)) else {
             return Ok(());
         };
         warn!(%task, transactional_id = &*id, "ending what the task's last owner has left open");
-        member::end_transactions(&self.shared.settings, &id)
+        member::end_transactions(&self.shared.settings, &id, is_wanted)
     }
 }
 

@@ -295,7 +295,7 @@ impl<S: Store> Work<S> {
         }
         freeing.is_tried = true;
         let Some(owners) = &self.shared.owners else { return };
-        if let Err(error) = owners.end_transaction(task) {
+        if let Err(error) = owners.end_transaction(task, || !self.is_stopped()) {
             // The broker ends it by its own time limit.
             warn!(%task, %error, "what the last owner has left open could not be ended, and is waited for");
         }

@@ -233,6 +233,8 @@ impl<S: Store> Session for KafkaSession<S> {
 
 impl<S: Store> Drop for KafkaSession<S> {
     fn drop(&mut self) {
+        // The thread sees that while it waits for something that is of no use any more.
+        self.told.close();
         self.link.send(Command::Leave);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             warn!("the thread of a session has panicked");

@@ -73,13 +73,13 @@ impl<S: Store> Member<'_, S> {
                 self.failed(tasks, CommitOutcome::Rejected(reason.into()));
             }
             Err(Failure::Never(reason)) => {
-                self.replace_producer();
                 self.failed(tasks, CommitOutcome::Rejected(reason.into()));
+                self.replace_producer();
             }
             Err(Failure::Unknown(reason)) => {
                 warn!(service = %self.spec.name, reason, "it is not known what became of a commit");
-                self.replace_producer();
                 self.failed(tasks, CommitOutcome::Unknown(reason.into()));
+                self.replace_producer();
             }
         }
     }
@@ -177,8 +177,9 @@ impl<S: Store> Member<'_, S> {
         self.tell(Told::Committed(outcome));
     }
 
-    /// Has the broker end what is open, and goes on with another producer. One that was fenced does not
-    /// come back by itself: it would fence whoever has taken its name.
+    /// Has the broker end what is open, and goes on with another producer, unless the session is dropped in the
+    /// meantime. A producer that was fenced does not come back by itself: it would fence whoever has taken its
+    /// name.
     fn replace_producer(&mut self) {
         let replaced = if self.producer.is_fenced() {
             let reason = format!(
@@ -187,7 +188,8 @@ impl<S: Store> Member<'_, S> {
             );
             Err(SessionError::Lost(reason.into()))
         } else {
-            self.producer.replace()
+            let tell = &self.tell;
+            self.producer.replace(|| !tell.is_closed())
         };
         if let Err(error) = replaced {
             self.end(error);

@@ -50,9 +50,14 @@ pub(super) enum Failure {
     Unknown(String),
 }
 
-/// Ends what a producer of this name has left open. Is it still at work, it can commit nothing more.
-pub(crate) fn end_transactions(settings: &Settings, name: &str) -> Result<(), SessionError> {
-    TransactionalProducer::init(settings, name, || true).map(drop)
+/// Ends what a producer of this name has left open, unless nobody wants that any more. Is it still at work, it
+/// can commit nothing more.
+pub(crate) fn end_transactions(
+    settings: &Settings,
+    name: &str,
+    is_wanted: impl Fn() -> bool,
+) -> Result<(), SessionError> {
+    TransactionalProducer::init(settings, name, is_wanted).map(drop)
 }
 
 /// What is to be done after an error.
@@ -97,9 +102,9 @@ impl TransactionalProducer {
         matches!(code, Some(Fenced | InvalidProducerEpoch | ProducerFenced))
     }
 
-    /// Takes the place of a producer that is of no more use.
-    pub(super) fn replace(&mut self) -> Result<(), SessionError> {
-        *self = Self::init(&self.settings, &self.name, || true)?;
+    /// Takes the place of a producer that is of no more use, unless nobody wants one any more.
+    pub(super) fn replace(&mut self, is_wanted: impl Fn() -> bool) -> Result<(), SessionError> {
+        *self = Self::init(&self.settings, &self.name, is_wanted)?;
         Ok(())
     }
 
@@ -259,5 +264,32 @@ impl ProducerContext for Reports {
             // The transaction can then only be aborted, which is told by the next call.
             Err((error, _)) => debug!(%error, "a record was not delivered"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tidelog_core::Layout;
+
+    use super::*;
+
+    /// A node that is told to stop while its brokers are away would wait for them.
+    #[test]
+    fn brokers_are_not_waited_for_once_nobody_wants_a_producer() {
+        let layout = Layout::new(1).expect("a partition");
+        let settings = Settings {
+            request_timeout: Duration::from_secs(600),
+            ..Settings::new("127.0.0.1:1", "test-", layout)
+        };
+        let asked = Cell::new(0);
+        let is_wanted = || {
+            asked.set(asked.get() + 1);
+            asked.get() < 2
+        };
+        let ended = end_transactions(&settings, "test-name", is_wanted);
+        assert!(matches!(ended, Err(SessionError::Lost(_))), "{ended:?}");
+        assert_eq!(asked.get(), 2);
     }
 }
