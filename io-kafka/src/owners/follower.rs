@@ -68,7 +68,9 @@ impl Follower {
             Ok(task) => {
                 debug!(%task, node = &*owner.node, address = ?owner.address, "the task's owner");
                 let node = &self.shared.settings.node;
-                self.shared.table.change(|table| table.read(task, owner, node));
+                if self.shared.table.change(|table| table.read(task, owner, node)) {
+                    self.tell_again();
+                }
             }
             // A newer release may have it.
             Err(_) => debug!(task = &*owner.task, "a task that this release does not know"),

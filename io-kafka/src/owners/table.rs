@@ -15,7 +15,7 @@ pub(super) const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What is known of the owners of tasks.
 #[derive(Default)]
 pub(crate) struct Table {
-    /// What the log says last.
+    /// What the log says under the highest epoch; of those of the same epoch, what it says last.
     told: BTreeMap<TaskId, Owner>,
     /// What is here.
     held: BTreeMap<TaskId, Held>,
@@ -31,8 +31,9 @@ pub(super) struct Entry {
 
 struct Held {
     entry: Entry,
-    told_at: Instant,
-    /// Whether it has been read in the log.
+    /// When it was told; never, where it has to be told again.
+    told_at: Option<Instant>,
+    /// Whether it has been read in the log, and nothing behind it that was told late.
     is_read: bool,
 }
 
@@ -62,7 +63,7 @@ impl Table {
     pub(super) fn hold(&mut self, task: TaskId, transactional_id: &str) -> Entry {
         let epoch = self.told.get(&task).map_or(1, |owner| owner.epoch + 1);
         let entry = Entry { epoch, is_running: true, transactional_id: transactional_id.into() };
-        let held = Held { entry: entry.clone(), told_at: Instant::now(), is_read: false };
+        let held = Held { entry: entry.clone(), told_at: Some(Instant::now()), is_read: false };
         self.held.insert(task, held);
         entry
     }
@@ -74,18 +75,41 @@ impl Table {
         (last <= held.entry.epoch).then_some(Entry { is_running: false, ..held.entry })
     }
 
-    /// The log says something.
-    pub(super) fn read(&mut self, task: TaskId, owner: Owner, node: &str) {
-        if let Some(held) = self.held.get_mut(&task)
-            && &*owner.node == node
-            && owner.epoch == held.entry.epoch
-        {
-            held.is_read = true;
+    /// The log says something. Says whether something is to be told again at once.
+    ///
+    /// What comes under a lower epoch was told late, as by a node that could not reach the brokers when it was to
+    /// tell it: somebody has taken over since. It does not count, and whoever has the task tells so again: what
+    /// stands last in the log is all that compaction leaves of a task.
+    pub(super) fn read(&mut self, task: TaskId, owner: Owner, node: &str) -> bool {
+        let best = self.told.get(&task);
+        let held = self.held.get_mut(&task);
+        let is_ours = |owner: &Owner, held: &Held| {
+            &*owner.node == node && owner.epoch == held.entry.epoch && owner.address.is_some()
+        };
+        let epoch = owner.epoch;
+        let is_late = best.is_some_and(|best| epoch < best.epoch);
+        let mut is_to_be_told = false;
+        if let Some(held) = held {
+            if is_ours(&owner, held) {
+                // We did not know the epoch before.
+                is_to_be_told = is_late;
+                held.is_read = !is_late;
+            } else if best.is_some_and(|best| is_ours(best, held) && epoch <= best.epoch) {
+                // Whoever takes over has read what we have told, and has a higher one.
+                is_to_be_told = true;
+            }
+            if is_to_be_told {
+                (held.told_at, held.is_read) = (None, false);
+            }
         }
-        self.told.insert(task, owner);
+        if !is_late {
+            self.told.insert(task, owner);
+        }
+        is_to_be_told
     }
 
-    /// What is to be told again: what is here, and the log does not say so for some time.
+    /// What is to be told again: what is here, and the log does not say so for some time, or says something
+    /// else behind it.
     pub(super) fn untold(&mut self, node: &str) -> Vec<(TaskId, Entry)> {
         let mut untold = Vec::new();
         for (task, held) in &mut self.held {
@@ -93,9 +117,10 @@ impl Table {
             let is_told = told.is_some_and(|owner| {
                 &*owner.node == node && owner.epoch == held.entry.epoch && owner.address.is_some()
             });
-            if !is_told && held.told_at.elapsed() >= TOLD_AGAIN_AFTER {
+            let is_due = held.told_at.is_none_or(|at| at.elapsed() >= TOLD_AGAIN_AFTER);
+            if is_due && !(is_told && held.is_read) {
                 held.entry.epoch = told.map_or(0, |owner| owner.epoch).max(held.entry.epoch) + 1;
-                (held.told_at, held.is_read) = (Instant::now(), false);
+                (held.told_at, held.is_read) = (Some(Instant::now()), false);
                 untold.push((*task, held.entry.clone()));
             }
         }
@@ -141,6 +166,43 @@ mod tests {
         table.read(TASK, owner("b", 6, Some("b:1")), "a");
         assert_eq!(table.place(TASK, "a"), there("b:1"), "whatever we still believe");
         assert_eq!(table.release(TASK), None, "it is not ours to tell");
+    }
+
+    /// A node that could not reach the brokers tells what it was to tell once it can.
+    #[test]
+    fn what_is_told_late_does_not_count_and_is_not_left_to_stand_last() {
+        for address in [Some("b:1"), None] {
+            let (mut ours, mut others) = (Table::default(), Table::default());
+            others.read(TASK, owner("b", 4, Some("b:1")), "c");
+            ours.read(TASK, owner("b", 4, Some("b:1")), "a");
+            assert_eq!(ours.hold(TASK, "id").epoch, 5);
+            let mut read = |epoch, node, address| {
+                others.read(TASK, owner(node, epoch, address), "c");
+                (ours.read(TASK, owner(node, epoch, address), "a"), others.place(TASK, "c"))
+            };
+            assert_eq!(read(5, "a", Some("a:1")), (false, there("a:1")));
+            assert_eq!(read(4, "b", address), (true, there("a:1")));
+            let again: Vec<_> = ours.untold("a").iter().map(|(_, entry)| entry.epoch).collect();
+            assert_eq!((again, ours.untold("a").len()), (vec![6], 0), "it is told once");
+            assert_eq!(ours.place(TASK, "a"), Some(Place::Here));
+        }
+    }
+
+    #[test]
+    fn whoever_takes_over_without_having_read_all_tells_it_again_at_once() {
+        let mut table = Table::default();
+        table.read(TASK, owner("b", 3, Some("b:1")), "a");
+        assert_eq!(table.hold(TASK, "id").epoch, 4);
+        table.read(TASK, owner("c", 5, Some("c:1")), "a");
+        assert!(table.read(TASK, owner("a", 4, Some("a:1")), "a"), "others go by the higher epoch");
+        let again: Vec<_> = table.untold("a").iter().map(|(_, entry)| entry.epoch).collect();
+        assert_eq!(again, [6]);
+        assert_eq!(table.place(TASK, "a"), Some(Place::Here));
+        assert!(!table.read(TASK, owner("a", 6, Some("a:1")), "a"));
+        // One that takes over in good order is not contradicted: it may be we who have lost the task.
+        assert!(!table.read(TASK, owner("b", 7, Some("b:1")), "a"));
+        assert_eq!(table.untold("a"), []);
+        assert_eq!(table.place(TASK, "a"), there("b:1"));
     }
 
     #[test]
