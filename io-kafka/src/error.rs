@@ -15,11 +15,32 @@ pub struct ConnectError {
 
 /// What an error of librdkafka means for a session.
 pub(crate) fn session_error(what: &str, error: &KafkaError) -> SessionError {
-    let reason = format!("{what}: {error}").into();
-    if error.rdkafka_error_code().is_some_and(is_refusal) {
-        SessionError::Fatal(reason)
-    } else {
-        SessionError::Lost(reason)
+    match error.rdkafka_error_code().filter(|code| is_refusal(*code)) {
+        Some(code) => {
+            let advice = advice(code).map_or_else(String::new, |advice| format!("; {advice}"));
+            SessionError::Fatal(format!("{what}: {error}{advice}").into())
+        }
+        None => SessionError::Lost(format!("{what}: {error}").into()),
+    }
+}
+
+/// What can be done about it that the broker will not have us.
+fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
+    match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed => {
+            Some("let the user read, write and describe topics that begin with the prefix")
+        }
+        RDKafkaErrorCode::GroupAuthorizationFailed => {
+            Some("let the user read and describe groups that begin with the prefix")
+        }
+        RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+            Some("let the user write and describe transactional ids that begin with the prefix")
+        }
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            Some("let the user write idempotently, which is a right on the cluster")
+        }
+        RDKafkaErrorCode::UnsupportedVersion => Some("the brokers are too old for this release"),
+        _ => None,
     }
 }
 

@@ -116,6 +116,9 @@ impl Topics {
             let config = config.map_err(|code| {
                 TopicsError::said(&self.settings, "described", &described.name, code)
             })?;
+            if config.entries.is_empty() {
+                return Err(TopicsError::withheld(&self.settings, &described.name));
+            }
             for (key, _) in wanted::settings(described.topic, &self.settings) {
                 if let Some(value) = config.get(key).and_then(|entry| entry.value.clone()) {
                     described.settings.insert(key.into(), value);

@@ -37,6 +37,14 @@ impl TopicsError {
         Self { code: Some(code), ..Self::new(settings, what, format_args!("{topic}: {code}")) }
     }
 
+    /// That the broker does not say how a topic is set. It does so where a user may not know, and librdkafka does
+    /// not pass on why.
+    pub(super) fn withheld(settings: &Settings, topic: &str) -> Self {
+        let reason = format!("the broker does not say how {topic} is set");
+        let code = Some(RDKafkaErrorCode::TopicAuthorizationFailed);
+        Self { code, ..Self::new(settings, "described", reason) }
+    }
+
     /// Whether no broker has answered.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {

@@ -33,6 +33,9 @@ impl Topics {
         let found = configs.into_iter().next().map(|config| {
             let config = config
                 .map_err(|code| TopicsError::said(&self.settings, "described", &name, code))?;
+            if config.entries.is_empty() {
+                return Err(TopicsError::withheld(&self.settings, &name));
+            }
             Ok(Kept::of(config.get(SETTING).and_then(|entry| entry.value.as_deref())))
         });
         found.unwrap_or(Ok(Kept::Unknown))

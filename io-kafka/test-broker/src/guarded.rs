@@ -102,8 +102,54 @@ impl Guarded {
     ///
     /// If the broker does not take the rules.
     pub fn allow(&mut self, prefix: &str) {
-        let allowed = self.process.ask(&format!("allow {USER} {prefix}"));
+        self.allow_all_but(prefix, None);
+    }
+
+    /// The same without one of the rights.
+    ///
+    /// # Panics
+    ///
+    /// If the broker does not take the rules.
+    pub fn allow_all_but(&mut self, prefix: &str, lacking: Option<Right>) {
+        let rights = Right::ALL.into_iter().filter(|right| Some(*right) != lacking);
+        let rights: Vec<_> = rights.map(Right::name).collect();
+        let allowed = self.process.ask(&format!("allow {USER} {prefix} {}", rights.join(",")));
         allowed.expect("a broker that takes rules");
+    }
+}
+
+/// Something that a node has to be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// To see that topics are there. Kafka lets see them also who may read or write them.
+    SeeTopics,
+    /// To read and write them.
+    UseTopics,
+    /// To see how they are set.
+    SeeConfigurations,
+    /// To be a member of consumer groups.
+    Groups,
+    /// To have transactions.
+    TransactionalIds,
+}
+
+impl Right {
+    const ALL: [Self; 5] = [
+        Self::SeeTopics,
+        Self::UseTopics,
+        Self::SeeConfigurations,
+        Self::Groups,
+        Self::TransactionalIds,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::SeeTopics => "see-topics",
+            Self::UseTopics => "use-topics",
+            Self::SeeConfigurations => "see-configurations",
+            Self::Groups => "groups",
+            Self::TransactionalIds => "transactional-ids",
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use std::{
 
 pub use self::{
     cluster::Cluster,
-    guarded::{Guarded, Listener, PASSWORD, USER, guarded},
+    guarded::{Guarded, Listener, PASSWORD, Right, USER, guarded},
     ports::free_port,
 };
 use self::{installation::Installation, process::Process};

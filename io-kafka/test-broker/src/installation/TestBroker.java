@@ -45,7 +45,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * address alone it talks to the broker that is there. It says "ready" once the broker answers. Then it
  * carries out one command a line: "evict GROUP" answers "done" or "failed REASON", "settle NODES" waits
  * until all of so many nodes are in sync, "ledger DATA<tab>FILE" writes what a {@link Ledger} has of the
- * data folder, "allow USER PREFIX" lets a user do what a node does, "warm" takes a broker through its first transaction, "stop" stops it in good order. When its
+ * data folder, "allow USER PREFIX RIGHT,RIGHT" lets a user do some of what a node does, "warm" takes a broker through its first transaction, "stop" stops it in good order. When its
  * input ends, because whoever started it is no more, it removes the folder of the property tidelog.folder, and halts.
  */
 public final class TestBroker {
@@ -114,7 +114,7 @@ public final class TestBroker {
                 Ledger.write(Path.of(paths[0]), Path.of(paths[1]));
             } else if (line.startsWith("allow ")) {
                 String[] words = line.split(" ");
-                allow(address, "User:" + words[1], words[2]);
+                allow(address, "User:" + words[1], words[2], List.of(words[3].split(",")));
             } else if (line.equals("warm")) {
                 warm(address);
             } else {
@@ -173,20 +173,26 @@ public final class TestBroker {
         }
     }
 
-    /** Lets a user do what a node does, as deploy/redpanda/security/acls.sh has it, and no more. */
-    private static void allow(String address, String user, String prefix) throws Exception {
-        Map<ResourceType, List<AclOperation>> rights = Map.of(
-                ResourceType.TOPIC,
-                List.of(AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS),
-                ResourceType.GROUP,
-                List.of(AclOperation.READ, AclOperation.DESCRIBE),
-                ResourceType.TRANSACTIONAL_ID,
-                List.of(AclOperation.WRITE, AclOperation.DESCRIBE));
+    /** Lets a user do some of what a node does, as deploy/redpanda/security/acls.sh has it, and no more. */
+    private static void allow(String address, String user, String prefix, List<String> rights) throws Exception {
         List<AclBinding> bindings = new ArrayList<>();
-        rights.forEach((type, operations) -> {
+        for (String right : rights) {
+            ResourceType type = switch (right) {
+                case "see-topics", "use-topics", "see-configurations" -> ResourceType.TOPIC;
+                case "groups" -> ResourceType.GROUP;
+                case "transactional-ids" -> ResourceType.TRANSACTIONAL_ID;
+                default -> throw new IllegalArgumentException("unknown right " + right);
+            };
+            List<AclOperation> operations = switch (right) {
+                case "see-topics" -> List.of(AclOperation.DESCRIBE);
+                case "use-topics" -> List.of(AclOperation.READ, AclOperation.WRITE);
+                case "see-configurations" -> List.of(AclOperation.DESCRIBE_CONFIGS);
+                case "groups" -> List.of(AclOperation.READ, AclOperation.DESCRIBE);
+                default -> List.of(AclOperation.WRITE, AclOperation.DESCRIBE);
+            };
             ResourcePattern resource = new ResourcePattern(type, prefix, PatternType.PREFIXED);
             operations.forEach(it -> bindings.add(binding(resource, user, it)));
-        });
+        }
         ResourcePattern cluster = new ResourcePattern(ResourceType.CLUSTER, "kafka-cluster", PatternType.LITERAL);
         bindings.add(binding(cluster, user, AclOperation.IDEMPOTENT_WRITE));
         try (Admin admin = admin(address)) {

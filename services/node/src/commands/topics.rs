@@ -173,7 +173,8 @@ fn conclude(differences: &[Difference], json: bool) -> Result<(), Failure> {
     let count = differences.len();
     let missing = differences.iter().any(|it| matches!(it, Difference::Missing { .. }));
     let advice = if missing {
-        "; `tidelog topics create` creates what is missing, and alters nothing"
+        "; `tidelog topics create` creates what is missing, and alters nothing. What is there is missing \
+         all the same for a user who may not describe it"
     } else {
         ""
     };

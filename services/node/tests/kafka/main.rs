@@ -2,6 +2,7 @@
 
 mod cat;
 mod node;
+mod rights;
 mod schemas;
 mod security;
 mod stores;

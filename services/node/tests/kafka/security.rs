@@ -95,7 +95,7 @@ fn as_user(flags: &[&str], password: &Path) -> Vec<String> {
     flags
 }
 
-fn password_file(password: &str) -> (TempDir, PathBuf) {
+pub(crate) fn password_file(password: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("password");
     std::fs::write(&file, format!("{password}\n")).expect("a file");

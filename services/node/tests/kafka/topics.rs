@@ -1,5 +1,11 @@
 //! `tidelog topics`.
 
+use pollster::block_on;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    client::DefaultClientContext,
+};
 use tidelog_core::Topic;
 
 use crate::tool::{new_prefix, tidelog};
@@ -53,6 +59,60 @@ fn topics_are_created_once_and_what_differs_is_said() {
     let create = topics(&["create", "entity-patches"], "3");
     assert_eq!(create.code, Some(1), "{create:?}");
     topics(&["check", "entity-patches"], "2").well();
+}
+
+/// As somebody has set it who did not ask Tidelog.
+#[test]
+fn a_setting_that_is_another_one_at_the_broker_is_named_with_both_values() {
+    let Some(broker) = tidelog_test_broker::shared() else { return };
+    let prefix = new_prefix();
+    let copies = broker.copies().to_string();
+    let topics = |words: &[&str]| {
+        let more = ["--partitions", "2", "--replication", &copies];
+        tidelog(broker.addresses(), &prefix, &[&["topics"], words, &more].concat())
+    };
+    let some = ["entity-patches", "entity-storage-changelog"];
+    topics(&[&["create"], &some[..]].concat()).well();
+    // What is not named gets the broker's value.
+    alter(broker.addresses(), &format!("{prefix}entity-patches"), "retention.ms", "1000");
+    alter(
+        broker.addresses(),
+        &format!("{prefix}entity-storage-changelog"),
+        "delete.retention.ms",
+        "5",
+    );
+    let check = topics(&[&["check"], &some[..]].concat());
+    assert_eq!(check.code, Some(1), "{check:?}");
+    for words in [
+        format!("{prefix}entity-patches has retention.ms=1000 instead of -1: alter it"),
+        format!(
+            "{prefix}entity-storage-changelog has cleanup.policy=delete instead of compact: alter it"
+        ),
+        format!(
+            "{prefix}entity-storage-changelog has delete.retention.ms=5 instead of 86400000: alter it"
+        ),
+    ] {
+        assert!(check.err.contains(&words), "{words}\n{}", check.err);
+    }
+    let of_patches = topics(&["check", "--json", some[0]]).json();
+    let differences = of_patches[0]["differences"].as_array().expect("a list");
+    let retention = differences.iter().find(|it| it["setting"] == "retention.ms");
+    let retention = retention.expect("it was altered");
+    assert_eq!((&retention["kind"], &retention["found"]), (&"setting".into(), &"1000".into()));
+    // Nothing was altered to what it should be.
+    let create = topics(&[&["create"], &some[..]].concat());
+    assert_eq!(create.code, Some(1), "{create:?}");
+    assert!(create.out.contains("was there, and differs"), "{}", create.out);
+    let described = topics(&["describe", "--json", some[0]]).well().json();
+    assert_eq!(described[0]["settings"]["retention.ms"], "1000");
+}
+
+fn alter(brokers: &str, topic: &str, setting: &str, value: &str) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
+    let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(setting, value);
+    let altered = block_on(admin.alter_configs([&config], &AdminOptions::new()));
+    assert!(altered.expect("an answer").iter().all(Result::is_ok));
 }
 
 #[test]
