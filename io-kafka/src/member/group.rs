@@ -8,7 +8,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -22,6 +23,12 @@ use rdkafka::{
 use tidelog_core::{PartitionId, Spec};
 
 use crate::{Settings, context, record};
+
+/// How long a consumer that is being dropped takes at most, if nobody has to be answered.
+const CLOSES_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long it is waited before it is looked again whether it is over.
+const CLOSED_POLL: Duration = Duration::from_millis(1);
 
 /// A consumer that wakes the thread when it has something.
 pub(crate) type GroupConsumer = StreamConsumer<GroupContext, NoTasks>;
@@ -95,8 +102,16 @@ impl Group {
         }
     }
 
-    /// Takes note that nobody uses any partition any more.
+    /// Takes note that nobody uses any partition any more, whatever the group has said of them by now.
     pub(super) fn release_all(&mut self, consumer: &GroupConsumer) {
+        while let Some(news) = self.next_news() {
+            match news {
+                News::Revoked(partitions) | News::Lost(partitions) => {
+                    self.leaving.extend(partitions);
+                }
+                News::Assigned(_) | News::Failed(_) => {}
+            }
+        }
         self.holdings.clear();
         if !self.leaving.is_empty() {
             self.answer(consumer);
@@ -115,6 +130,7 @@ pub(crate) struct GroupContext {
     inputs: Vec<String>,
     news: mpsc::Sender<News>,
     is_leaving: AtomicBool,
+    is_closing: AtomicBool,
     /// The partitions that are fetched. Only the thread of the session asks for them.
     fetched: Mutex<BTreeSet<PartitionId>>,
 }
@@ -122,12 +138,19 @@ pub(crate) struct GroupContext {
 impl GroupContext {
     pub(super) fn new(settings: &Settings, spec: &Spec, news: mpsc::Sender<News>) -> Self {
         let inputs = spec.inputs.iter().map(|topic| settings.topic(*topic)).collect();
-        Self { inputs, news, is_leaving: AtomicBool::new(false), fetched: Mutex::default() }
+        let (is_leaving, is_closing) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inputs, news, is_leaving, is_closing, fetched: Mutex::default() }
     }
 
     /// From now on what is to go goes at once.
     pub(super) fn leave(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the consumer is dropped, which is left already or not at all.
+    pub(super) fn close(&self) {
+        self.leave();
+        self.is_closing.store(true, Ordering::Relaxed);
     }
 
     /// Takes note of partitions. They are fetched from when they have been restored.
@@ -201,9 +224,7 @@ impl ConsumerContext for GroupContext {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        // What was on its way when the member left for good. A group that is over answers nobody, whoever
-        // asks it waits for ever, and dropping a consumer gives out what is left for it.
-        if self.is_leaving.load(Ordering::Relaxed) && consumer.closed() {
+        if self.is_closing.load(Ordering::Relaxed) && closes_by_itself(consumer) {
             return;
         }
         let elements = list.elements();
@@ -220,6 +241,22 @@ impl ConsumerContext for GroupContext {
             self.tell(News::Revoked(partitions));
         }
     }
+}
+
+/// Whether a consumer that is being dropped is over without an answer.
+///
+/// It gives out all that the group had to say before. What is waited for by the group keeps the consumer
+/// from being over; all else may come when it is just about to be, and one that is over answers nobody:
+/// whoever asks it waits for ever.
+fn closes_by_itself<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
+    let deadline = Instant::now() + CLOSES_WITHIN;
+    while !consumer.closed() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(CLOSED_POLL);
+    }
+    true
 }
 
 /// The thread looks after itself often enough, so nothing needs to be spawned that would wake it.

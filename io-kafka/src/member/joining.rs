@@ -97,11 +97,9 @@ impl<S: Store> Equipment<S> {
                 }
                 member.leave();
             }
-            Err(error) => {
-                consumer.context().leave();
-                drop(joined.send(Err(error)));
-            }
+            Err(error) => drop(joined.send(Err(error))),
         }
+        consumer.context().close();
     }
 
     /// Ends what a predecessor has left open, and asks the group for partitions.

@@ -24,9 +24,13 @@ impl<S: Store> Member<'_, S> {
         self.storer.wait();
         self.shared.gave_all(self.session);
         self.consumer.context().leave();
-        if self.settings.leaving == Leaving::AtOnce {
+        let is_left = self.settings.leaving == Leaving::AtOnce;
+        if is_left {
             self.consumer.unsubscribe();
-            self.group.release_all(self.consumer);
+        }
+        // A group that waits for an answer is never over, and dropping the consumer waits for that.
+        self.group.release_all(self.consumer);
+        if is_left {
             self.wait_until_left();
         }
     }

@@ -4,6 +4,8 @@
 use std::{
     future::pending,
     pin::pin,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -21,7 +23,9 @@ use tidelog_core::{
         Transport, Wait,
     },
 };
-use tidelog_io_kafka::{KafkaClient, KafkaTransport, Leaving, Owners, Place, Settings, Topics};
+use tidelog_io_kafka::{
+    KafkaClient, KafkaSession, KafkaTransport, Leaving, Owners, Place, Settings, Topics,
+};
 use tidelog_io_local::FjallStore;
 
 use crate::{
@@ -144,6 +148,60 @@ fn a_session_that_is_dropped_while_it_joins_or_has_just_joined_is_gone() {
         let mut member = world.member("one").await;
         member.commit("a", "1").await;
     });
+}
+
+/// The group waits for an answer then, and without one its consumer would wait for the group.
+#[test]
+fn a_session_that_is_dropped_with_a_partition_that_is_to_go_is_gone() {
+    for leaving in [Leaving::AtOnce, Leaving::WhenTheSessionEnds] {
+        let Some(world) = World::of(2) else { return };
+        block_on(async {
+            let mut older = join_as(&world, "older", leaving).await;
+            take_all(&mut older).await;
+            let _newer = join_as(&world, "newer", leaving).await;
+            let event = older.next(Wait::Until(older.now().plus(PATIENCE))).await;
+            assert!(matches!(event, Ok(Event::Revoked(_))), "{event:?}");
+            drop_in_time(older);
+        });
+    }
+}
+
+/// Somewhere between being told that a partition is to go and having given it away.
+#[test]
+fn a_session_that_is_dropped_while_another_one_joins_is_gone() {
+    for moment in (0..320).step_by(40) {
+        let Some(world) = World::of(2) else { return };
+        block_on(async {
+            let mut older = join_as(&world, "older", Leaving::WhenTheSessionEnds).await;
+            take_all(&mut older).await;
+            let _newer = join_as(&world, "newer", Leaving::AtOnce).await;
+            futures_timer::Delay::new(Duration::from_millis(moment)).await;
+            drop_in_time(older);
+        });
+    }
+}
+
+async fn join_as(world: &World, node: &str, leaving: Leaving) -> KafkaSession<FjallStore> {
+    let settings = Settings { leaving, node: node.into(), ..world.settings.clone() };
+    let store = FjallStore::open(&world.store(node), 1024 * 1024).expect("a folder");
+    KafkaTransport::new(settings, store).join(&COUNTER).await.expect("a member")
+}
+
+/// Waits until the only member has both partitions.
+async fn take_all(session: &mut KafkaSession<FjallStore>) {
+    for _ in 0..2 {
+        let event = session.next(Wait::Until(session.now().plus(PATIENCE))).await;
+        assert!(matches!(event, Ok(Event::Assigned(_))), "{event:?}");
+    }
+}
+
+fn drop_in_time(session: KafkaSession<FjallStore>) {
+    let (is_gone, gone) = mpsc::channel();
+    thread::spawn(move || {
+        drop(session);
+        is_gone.send(())
+    });
+    gone.recv_timeout(PATIENCE).expect("the session is gone");
 }
 
 #[test]

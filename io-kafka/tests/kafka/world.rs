@@ -54,10 +54,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Option<Self> {
+        Self::of(1)
+    }
+
+    /// A world in which the service has so many tasks.
+    pub(crate) fn of(partitions: u32) -> Option<Self> {
         if !broker::is_there() {
             return None;
         }
-        let settings = broker::settings(Layout::new(1).expect("a layout"));
+        let settings = broker::settings(Layout::new(partitions).expect("a layout"));
         let topics = Topics::connect(&settings).expect("a client");
         topics.create(of_service(&COUNTER)).expect("topics of our own");
         let folder = tempfile::tempdir().expect("a folder for the stores");
